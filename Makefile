@@ -1,0 +1,40 @@
+# Everything a newcomer needs: `make demo` shows it, `make test` proves it, `make check` is exactly what CI runs.
+
+CARGO ?= cargo
+DENY_VERSION = 0.20.2
+TOOLS = target/tools
+PROFILE ?= quick
+
+.PHONY: help demo test check fmt lint doc deny release clean
+
+help:            ## list these commands
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+demo:            ## a simulated upstream, a gateway, two tenants and curl lines; Ctrl-C stops it
+	$(CARGO) run --quiet --locked --profile $(PROFILE) -- demo $(ARGS)
+
+test:            ## all tests
+	$(CARGO) test --locked
+
+check: fmt lint doc deny test  ## exactly what CI runs
+
+fmt:
+	$(CARGO) fmt --check
+
+lint:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+deny: $(TOOLS)/bin/cargo-deny
+	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
+
+$(TOOLS)/bin/cargo-deny:
+	$(CARGO) install cargo-deny --locked --no-default-features --version $(DENY_VERSION) --root $(TOOLS)
+
+release:         ## the binary as it is shipped: target/release/sluice
+	$(CARGO) build --locked --release
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,141 @@
+//! Builds the parts, runs them, drains them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::budget::Budget;
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::edge::{self, Admin, Listener, Readiness, Stop};
+use crate::pipeline::{Parts, Pipeline, Policy};
+use crate::tenancy::Registry;
+use crate::upstream::Upstream;
+
+/// A gateway that serves. Dropping it without `drain` ends its tasks with the runtime.
+#[derive(Debug)]
+pub struct Gateway {
+    pipeline: Arc<Pipeline>,
+    readiness: Readiness,
+    addresses: Addresses,
+    drain: Duration,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    dispatcher: JoinHandle<()>,
+}
+
+/// Where a gateway listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The public listener.
+    pub public: SocketAddr,
+    /// The admin listener.
+    pub admin: SocketAddr,
+}
+
+/// What is known of the budget's past when a gateway starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// A gateway before this one may have spent everything a moment ago: nothing is sent for `guard + per`.
+    Unknown,
+    /// The upstream began with this process, so nobody can have called it.
+    None,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// A port is taken or not allowed.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address as configured.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// No TLS client: most likely the system has no certificate authorities.
+    #[error("cannot set up the client for the upstream: {0}")]
+    Client(String),
+}
+
+/// Time for those who wait to read that their turn will not come.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+impl Gateway {
+    /// Binds both listeners, then serves.
+    pub async fn start(config: Config, past: Past, clock: Clock) -> Result<Self, StartFault> {
+        let began = Instant::now();
+        let public = bind(config.server.listen).await?;
+        let admin = bind(config.server.admin_listen).await?;
+        let addresses = Addresses { public: public.1, admin: admin.1 };
+        let policy =
+            Policy { authenticator: config.authenticator(clock.clone()), registry: Registry::new(&config.tenants) };
+        let budget = match past {
+            Past::Unknown => Budget::new(&config.budget),
+            Past::None => Budget::unused(&config.budget),
+        };
+        let upstream =
+            Upstream::new(config.upstream, clock.clone()).map_err(|error| StartFault::Client(error.to_string()))?;
+        let pipeline = Arc::new(Pipeline::new(Parts {
+            policy,
+            rules: config.query,
+            cache: Cache::new(config.cache),
+            budget,
+            queue: config.queue,
+            upstream,
+            clock: clock.clone(),
+        }));
+        let readiness = Readiness::default();
+        let router = edge::public(Arc::clone(&pipeline), &config.server.cors_origins, config.server.max_in_flight);
+        let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began };
+        let (stop, stopped) = Stop::new();
+        let tasks = vec![
+            tokio::spawn(public.0.serve(router, stopped.clone())),
+            tokio::spawn(admin.0.serve(shown.router(), stopped)),
+        ];
+        let running = Arc::clone(&pipeline);
+        let dispatcher = tokio::spawn(async move { running.run().await });
+        tracing::info!(listen = %addresses.public, admin_listen = %addresses.admin, "serving");
+        Ok(Self { pipeline, readiness, addresses, drain: config.server.drain, stop, tasks, dispatcher })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Stops being ready, serves on for `server.drain` or until `hurry`, then finishes what is under way.
+    pub async fn drain(self, hurry: impl Future<Output = ()>) {
+        tracing::info!(seconds = self.drain.as_secs(), "draining: not ready any more, still serving");
+        self.readiness.drain();
+        tokio::select! {
+            () = sleep(self.drain) => {}
+            () = hurry => tracing::info!("the drain was cut short"),
+        }
+        self.pipeline.drain();
+        self.pipeline.give_up();
+        sleep(LAST_WORDS).await;
+        // The receivers are the listeners; were they gone, there would be nothing to stop.
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("a listener ended badly");
+            }
+        }
+        self.dispatcher.abort();
+        tracing::info!("stopped");
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(Listener, SocketAddr), StartFault> {
+    let fault = |error| StartFault::Listen { address, error };
+    let listener = Listener::bind(address).await.map_err(fault)?;
+    let bound = listener.address().map_err(fault)?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,71 @@
+//! Who asks: what a token proved, once every check has passed.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::model::TenantId;
+
+/// A caller whose token was accepted. It can be had from `Authenticator::authenticate` alone, so holding one is proof.
+/// Cloning shares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub(super) tenant: TenantId,
+    pub(super) issuer: Arc<str>,
+    pub(super) subject: Arc<str>,
+    pub(super) token_id: Option<Arc<str>>,
+    pub(super) scopes: Arc<[String]>,
+    pub(super) issued_at: Option<Timestamp>,
+    pub(super) expires_at: Timestamp,
+}
+
+impl Caller {
+    /// The tenant it speaks for, as the token names it. Whether there is such a tenant is not known yet.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The issuer that vouches for it (`iss`).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The person or program (`sub`); unique within the issuer.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The token's own name (`jti`), where it has one.
+    pub fn token_id(&self) -> Option<&str> {
+        self.token_id.as_deref()
+    }
+
+    /// What the token allows, without repetitions, in no particular order.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(String::as_str)
+    }
+
+    /// When the token was made (`iat`), where it says so.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at
+    }
+
+    /// When the token expires (`exp`), without leeway.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// A caller that no token stands behind, for the tests of later stages.
+    #[cfg(test)]
+    pub(crate) fn of_tenant(tenant: &str) -> Self {
+        Self {
+            tenant: TenantId::new(tenant),
+            issuer: Arc::from("https://issuer.test"),
+            subject: Arc::from("somebody"),
+            token_id: None,
+            scopes: Arc::default(),
+            issued_at: None,
+            expires_at: Timestamp::MAX,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The claims of a token whose signature holds: are they for us, for now, and of whom?
+//!
+//! Every claim is judged by its JSON type first. A claim of another type is refused rather than read generously:
+//! what one reader stretches to fit, another may stretch differently.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::caller::Caller;
+use super::config::IssuerConfig;
+use super::rejected::{Reason, Rejected};
+use super::tenant_claim::TenantClaim;
+use super::token::Claims;
+use crate::model::TenantId;
+
+/// The longest name of a tenant, in characters.
+const MAX_TENANT: usize = 128;
+
+/// What an issuer's tokens must say.
+pub(super) struct Policy {
+    audiences: Vec<String>,
+    tenant_claim: TenantClaim,
+    required_scopes: Vec<String>,
+    leeway: Duration,
+    max_lifetime: Duration,
+}
+
+impl Policy {
+    /// The part of the configuration that concerns claims.
+    pub(super) fn of(config: IssuerConfig) -> Self {
+        let IssuerConfig { audiences, tenant_claim, required_scopes, leeway, max_lifetime, .. } = config;
+        Self { audiences, tenant_claim, required_scopes, leeway, max_lifetime }
+    }
+
+    /// Who sent these claims. Scopes come last: whoever lacks one is known in all other respects.
+    pub(super) fn judge(&self, claims: &Claims, issuer: &Arc<str>, now: Timestamp) -> Result<Caller, Rejected> {
+        let (issued_at, expires_at) = self.times(claims, now)?;
+        self.audience(claims)?;
+        let caller = Caller {
+            subject: subject(claims)?,
+            token_id: optional_text(claims, "jti", Reason::TokenIdMalformed)?.map(Arc::from),
+            tenant: self.tenant(claims)?,
+            scopes: scopes(claims)?.into(),
+            issuer: Arc::clone(issuer),
+            issued_at,
+            expires_at,
+        };
+        let lacking = |scope: &&String| !caller.scopes.contains(scope);
+        let missing: Vec<String> = self.required_scopes.iter().filter(lacking).cloned().collect();
+        if missing.is_empty() { Ok(caller) } else { Err(Rejected::InsufficientScope { missing }) }
+    }
+
+    /// `iat` and `exp`, after all three times have been held against the clock.
+    ///
+    /// A token lives while `now < exp + leeway`; at that very instant it has expired (RFC 7519, 4.1.4). It has begun
+    /// when `nbf <= now + leeway`, and likewise for `iat`.
+    fn times(&self, claims: &Claims, now: Timestamp) -> Result<(Option<Timestamp>, Timestamp), Reason> {
+        let expires_at = date(claims, "exp", Reason::ExpiryMalformed)?.ok_or(Reason::ExpiryMissing)?;
+        let not_before = date(claims, "nbf", Reason::NotBeforeMalformed)?;
+        let issued_at = date(claims, "iat", Reason::IssuedAtMalformed)?;
+        // In nanoseconds, where neither sums nor differences of such values can overflow.
+        let leeway = nanoseconds(self.leeway);
+        let until = |moment: Timestamp| moment.as_nanosecond() - now.as_nanosecond();
+        if until(expires_at) + leeway <= 0 {
+            return Err(Reason::Expired);
+        }
+        if until(expires_at) > nanoseconds(self.max_lifetime) + leeway {
+            return Err(Reason::LifetimeTooLong);
+        }
+        if not_before.is_some_and(|moment| until(moment) > leeway) {
+            return Err(Reason::NotYetValid);
+        }
+        if issued_at.is_some_and(|moment| until(moment) > leeway) {
+            return Err(Reason::IssuedInFuture);
+        }
+        Ok((issued_at, expires_at))
+    }
+
+    /// Whether one of the audiences is ours, whole.
+    fn audience(&self, claims: &Claims) -> Result<(), Reason> {
+        let value = claims.get("aud").ok_or(Reason::AudienceMissing)?;
+        let audiences = texts(value).ok_or(Reason::AudienceMalformed)?;
+        let ours = |audience: &&str| self.audiences.iter().any(|known| known == audience);
+        if audiences.iter().any(ours) { Ok(()) } else { Err(Reason::AudienceMismatch) }
+    }
+
+    fn tenant(&self, claims: &Claims) -> Result<TenantId, Reason> {
+        let value = self.tenant_claim.find(claims).ok_or(Reason::TenantMissing)?;
+        let name = value.as_str().ok_or(Reason::TenantMalformed)?;
+        let in_bounds = (1..=MAX_TENANT).contains(&name.chars().count());
+        if in_bounds && name.chars().all(is_printable) { Ok(TenantId::new(name)) } else { Err(Reason::TenantMalformed) }
+    }
+}
+
+fn subject(claims: &Claims) -> Result<Arc<str>, Reason> {
+    let subject = optional_text(claims, "sub", Reason::SubjectMalformed)?.ok_or(Reason::SubjectMissing)?;
+    if subject.is_empty() { Err(Reason::SubjectMalformed) } else { Ok(Arc::from(subject)) }
+}
+
+/// The scopes of `scope` (RFC 8693, 4.2: one string, spaces between) and of `scp` (a list at most providers).
+fn scopes(claims: &Claims) -> Result<Vec<String>, Reason> {
+    let mut scopes: Vec<&str> = Vec::new();
+    if let Some(scope) = optional_text(claims, "scope", Reason::ScopeMalformed)? {
+        scopes.extend(scope.split(' '));
+    }
+    if let Some(scp) = claims.get("scp") {
+        let texts = texts(scp).ok_or(Reason::ScopeMalformed)?;
+        scopes.extend(texts.into_iter().flat_map(|text| text.split(' ')));
+    }
+    scopes.retain(|scope| !scope.is_empty());
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(scopes.into_iter().map(str::to_owned).collect())
+}
+
+/// A `NumericDate`, narrowed to whole seconds from 1970 to the end of the calendar. RFC 7519 allows fractions; no
+/// provider of note sends them, and floats bring 1e308.
+fn date(claims: &Claims, name: &str, malformed: Reason) -> Result<Option<Timestamp>, Reason> {
+    let read = |value: &Value| {
+        let seconds = value.as_i64().filter(|seconds| *seconds >= 0)?;
+        Timestamp::from_second(seconds).ok()
+    };
+    claims.get(name).map(|value| read(value).ok_or(malformed)).transpose()
+}
+
+fn optional_text<'c>(claims: &'c Claims, name: &str, malformed: Reason) -> Result<Option<&'c str>, Reason> {
+    claims.get(name).map(|value| value.as_str().ok_or(malformed)).transpose()
+}
+
+/// One string, or the strings of a list that has nothing else.
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::String(text) => Some(vec![text]),
+        Value::Array(items) => items.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}
+
+/// Whether a reader sees the character, and sees it where it is: no control, no space but the plain one, nothing
+/// invisible, nothing that turns the direction of what follows.
+fn is_printable(c: char) -> bool {
+    let unseen = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    c == ' ' || !(c.is_control() || c.is_whitespace() || unseen)
+}
+
+fn nanoseconds(duration: Duration) -> i128 {
+    // a `Duration` has at most 2^64 seconds: 94 bits of nanoseconds
+    i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX / 4)
+}

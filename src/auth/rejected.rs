@@ -1,0 +1,158 @@
+//! Why a token was turned away: in full for the log and the metrics, in one of two words for the answer.
+//!
+//! Nothing here carries text of the token, so a refusal can be logged without thought.
+
+use std::fmt;
+
+/// A token that was not accepted. Always the caller's doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// Whoever sent it is not known. The answer must not say which check failed.
+    Unauthorized(Reason),
+    /// The caller is known, and the token lacks scopes that its issuer's configuration requires.
+    InsufficientScope {
+        /// The required scopes that are missing, as configured, in the order of the configuration.
+        missing: Vec<String>,
+    },
+}
+
+/// One row per check, in the order in which the checks are made.
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $name:ident = $label:literal,)+) => {
+        /// The check that failed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// All of them, in the order in which the checks are made.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The word for logs and metrics, in snake case.
+            pub const fn label(self) -> &'static str {
+                match self {
+                    $(Self::$name => $label,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// More than 8 KiB.
+    TooLong = "too_long",
+    /// A character outside `[A-Za-z0-9_.-]`.
+    Alphabet = "alphabet",
+    /// Not three non-empty parts. Encrypted tokens have five.
+    Parts = "parts",
+    /// A part that is not unpadded base64url in its one canonical spelling.
+    Encoding = "encoding",
+    /// A header that is not one JSON object of bounded depth.
+    Header = "header",
+    /// A payload that is not one JSON object of bounded depth.
+    Payload = "payload",
+    /// A member name twice in one object of the header or the payload.
+    DuplicateMember = "duplicate_member",
+    /// A header parameter that changes what the token means: `crit`, `b64`, `zip`, `cty` or `enc`.
+    HeaderExtension = "header_extension",
+    /// A `typ` other than `JWT` or `at+jwt`.
+    TokenType = "token_type",
+    /// A `kid` that is not a string of at most 256 bytes.
+    KeyIdMalformed = "key_id_malformed",
+    /// `alg` is `none`.
+    AlgorithmNone = "algorithm_none",
+    /// `alg` is absent, not a string, or not an algorithm known here.
+    AlgorithmUnknown = "algorithm_unknown",
+    /// No `iss`, or not a string.
+    IssuerMissing = "issuer_missing",
+    /// An `iss` that is not configured, letter for letter.
+    IssuerUnknown = "issuer_unknown",
+    /// No key of the issuer's goes by this `kid`. The one reason that newer keys could cure.
+    KeyUnknown = "key_unknown",
+    /// The key is not to be used with this `alg`.
+    AlgorithmRefused = "algorithm_refused",
+    /// The signature is not the key's over these bytes.
+    Signature = "signature",
+    /// No `exp`.
+    ExpiryMissing = "expiry_missing",
+    /// An `exp` that is not a whole number of seconds within the calendar.
+    ExpiryMalformed = "expiry_malformed",
+    /// `exp` has passed, leeway included.
+    Expired = "expired",
+    /// `exp` is further away than the issuer's tokens may live.
+    LifetimeTooLong = "lifetime_too_long",
+    /// An `nbf` that is not a whole number of seconds within the calendar.
+    NotBeforeMalformed = "not_before_malformed",
+    /// `nbf` has not come, leeway included.
+    NotYetValid = "not_yet_valid",
+    /// An `iat` that is not a whole number of seconds within the calendar.
+    IssuedAtMalformed = "issued_at_malformed",
+    /// `iat` has not come, leeway included.
+    IssuedInFuture = "issued_in_future",
+    /// No `aud`.
+    AudienceMissing = "audience_missing",
+    /// An `aud` that is neither a string nor a list of strings.
+    AudienceMalformed = "audience_malformed",
+    /// None of the audiences is ours.
+    AudienceMismatch = "audience_mismatch",
+    /// No `sub`.
+    SubjectMissing = "subject_missing",
+    /// A `sub` that is not a string, or is empty.
+    SubjectMalformed = "subject_malformed",
+    /// A `jti` that is not a string.
+    TokenIdMalformed = "token_id_malformed",
+    /// Nothing where the tenant should be.
+    TenantMissing = "tenant_missing",
+    /// A tenant that is not a string of 1 to 128 printable characters.
+    TenantMalformed = "tenant_malformed",
+    /// A `scope` that is not a string, or an `scp` that is neither a string nor a list of strings.
+    ScopeMalformed = "scope_malformed",
+}
+
+impl Rejected {
+    /// The word for logs and metrics, in snake case.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unauthorized(reason) => reason.label(),
+            Self::InsufficientScope { .. } => "insufficient_scope",
+        }
+    }
+}
+
+impl From<Reason> for Rejected {
+    fn from(reason: Reason) -> Self {
+        Self::Unauthorized(reason)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unauthorized(reason) => write!(f, "the token was refused: {reason}"),
+            Self::InsufficientScope { missing } => write!(f, "the token lacks scope: {}", missing.join(" ")),
+        }
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_label_of_its_own_in_snake_case() {
+        let labels: HashSet<_> = Reason::ALL.iter().map(|reason| reason.label()).collect();
+        assert_eq!(labels.len(), Reason::ALL.len());
+        assert!(labels.iter().all(|label| label.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+}

@@ -1,0 +1,137 @@
+//! Question → fresh | stale | nothing: what is held, how fresh it is, and what was sick a moment ago.
+//!
+//! Keyed by what is asked, never by who asks. The invariant: a final answer stays fresh as long as it is held, a
+//! moving one is fresh for `recent_ttl` but never beyond the moment its window settles.
+
+mod config;
+mod freshness;
+mod sick;
+
+use std::time::{Duration, Instant};
+
+use moka::Expiry;
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache as Store;
+
+pub use self::config::Config;
+pub use self::freshness::Freshness;
+pub use self::sick::{Sick, Sickbed};
+use crate::model::Answer;
+use crate::query::{self, Question};
+
+/// A held answer with what the holding adds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The answer.
+    pub answer: Answer,
+    /// For how long it is, or was, fresh; `None` for good.
+    pub lifetime: Option<Duration>,
+}
+
+/// All that is held, bounded by bytes. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    store: Store<Question, Held>,
+    config: Config,
+}
+
+/// What `/status` shows of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Answers held.
+    pub answers: u64,
+    /// What they weigh, in bytes.
+    pub bytes: u64,
+}
+
+/// Which answers a purge takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purge {
+    /// All.
+    Everything,
+    /// Those of one app, and of one window where it is given.
+    App(crate::model::AppId, Option<crate::model::Window>),
+}
+
+/// What an entry costs beside its rows: the question, the bookkeeping of the map and of the eviction.
+const OVERHEAD: usize = 512;
+
+impl Cache {
+    /// An empty cache.
+    pub fn new(config: Config) -> Self {
+        let store = Store::builder()
+            .max_capacity(config.max_bytes)
+            .weigher(|question: &Question, held: &Held| {
+                let bytes = OVERHEAD + question.app().as_str().len() + held.answer.rows().len();
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
+            // What was just paid for is held; the default policy may turn a newcomer away.
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(Usefulness { stale_if_error: config.stale_if_error })
+            .support_invalidation_closures()
+            .build();
+        Self { store, config }
+    }
+
+    /// What is held for the question, fresh or stale.
+    pub fn get(&self, question: &Question) -> Option<Held> {
+        self.store.get(question)
+    }
+
+    /// Holds a new answer and gives back how it is held.
+    pub fn hold(&self, question: &Question, answer: Answer, rules: &query::Config) -> Held {
+        let lifetime = freshness::lifetime(&answer, question.settles_at(rules), self.config.recent_ttl);
+        let held = Held { answer, lifetime };
+        self.store.insert(question.clone(), held.clone());
+        held
+    }
+
+    /// Until how long after its freshness an answer may stand in for a failing upstream.
+    pub fn stale_if_error(&self) -> Duration {
+        self.config.stale_if_error
+    }
+
+    /// Drops answers.
+    pub fn purge(&self, purge: Purge) {
+        match purge {
+            Purge::Everything => self.store.invalidate_all(),
+            Purge::App(app, window) => {
+                let matches = move |question: &Question, _: &Held| {
+                    *question.app() == app && window.is_none_or(|window| window == question.window())
+                };
+                self.store.invalidate_entries_if(matches).expect("invalidation closures are supported: see `new`");
+            }
+        }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        self.store.run_pending_tasks();
+        Standing { answers: self.store.entry_count(), bytes: self.store.weighted_size() }
+    }
+}
+
+/// Entries go when even a failing upstream would not bring them back into use.
+struct Usefulness {
+    stale_if_error: Duration,
+}
+
+impl Usefulness {
+    fn of(&self, held: &Held) -> Option<Duration> {
+        held.lifetime.map(|lifetime| lifetime.saturating_add(self.stale_if_error))
+    }
+}
+
+impl Expiry<Question, Held> for Usefulness {
+    fn expire_after_create(&self, _: &Question, held: &Held, _: Instant) -> Option<Duration> {
+        self.of(held)
+    }
+
+    fn expire_after_update(&self, _: &Question, held: &Held, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        self.of(held)
+    }
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

@@ -1,0 +1,27 @@
+//! `sluice check`: what would run, or everything that is wrong.
+
+use super::{ConfigFile, Failed, terminal};
+
+/// Read a configuration, resolve all of it, and print what would run.
+///
+/// Secrets are printed as ***. If something is wrong, every mistake is told at once with its key and line, and the
+/// exit code is 78. Nothing is contacted and no port is bound.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failed> {
+        let loaded = self.file.load()?;
+        terminal::say(loaded.resolved.to_toml().trim_end());
+        let config = &loaded.config;
+        terminal::complain(format_args!(
+            "ok: {} issuer(s), {} tenant(s); `sluice serve` would run this",
+            config.issuers.issuers.len(),
+            config.tenants.tenants.len()
+        ));
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! The command line: reads arguments and the environment, prints, and turns outcomes into exit codes.
+
+mod check;
+mod demo;
+mod serve;
+mod simulate;
+mod terminal;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Loaded};
+
+/// The one sentence that says what Sluice is.
+const ABOUT: &str = "An authenticated caching gateway that lets every team query Volcengine RTC usage distribution \
+                     through one shared master key, without ever sending the vendor a third call in a second.";
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failure, 2 wrong usage, 78 bad configuration.\n\n\
+    New here? `sluice demo` needs nothing and shows everything.";
+
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 80)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::Serve),
+    /// Run everything on this machine: a simulated upstream, a gateway, two tenants
+    Demo(demo::Demo),
+    /// Read a configuration, print what would run, and report every mistake
+    Check(check::Check),
+    /// Print a development token for a tenant
+    Token(token::Token),
+    /// Run the simulated upstream alone
+    Simulate(simulate::Simulate),
+}
+
+/// How a command ended that did not end well. Each was told on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failed {
+    /// Something went wrong.
+    Failure,
+    /// `EX_CONFIG` of sysexits.h: the configuration has mistakes.
+    Configuration,
+}
+
+/// Runs the command of the process's arguments.
+pub fn run() -> ExitCode {
+    let ended = match Arguments::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Demo(demo) => demo.run(),
+        Command::Check(check) => check.run(),
+        Command::Token(token) => token.run(),
+        Command::Simulate(simulate) => simulate.run(),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Failure) => ExitCode::FAILURE,
+        Err(Failed::Configuration) => ExitCode::from(78),
+    }
+}
+
+/// `--config`, which most commands take.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file (TOML). Variables SLUICE_<SECTION>__<KEY> override it.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl ConfigFile {
+    /// Reads it, or tells every mistake.
+    fn load(&self) -> Result<Loaded, Failed> {
+        // A variable that is not Unicode cannot be one of ours.
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        config::load(&self.config, environment).map_err(|mistakes| {
+            terminal::complain(&mistakes);
+            let count = mistakes.all().len();
+            terminal::complain(format_args!("{count} mistake{}", if count == 1 { "" } else { "s" }));
+            Failed::Configuration
+        })
+    }
+}
+
+/// A runtime for the commands that serve.
+fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        terminal::complain(format_args!("cannot start: {error}"));
+        Failed::Failure
+    })
+}
+
+/// `250ms`, `1h`: for arguments.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    crate::settings::parse_duration(text)
+}

@@ -1,0 +1,141 @@
+//! The admin listener: is it alive, is it ready, how does it stand, forget what you hold. Touches neither the upstream
+//! nor an identity provider.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::cache::Purge;
+use crate::clock::Clock;
+use crate::pipeline::Pipeline;
+use crate::query;
+
+/// Whether traffic should come here. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+/// What the admin routes show and do.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The stages.
+    pub pipeline: Arc<Pipeline>,
+    /// Whether traffic should come here.
+    pub readiness: Readiness,
+    /// The time.
+    pub clock: Clock,
+    /// When this process began.
+    pub began: Instant,
+}
+
+impl Readiness {
+    /// Traffic should go elsewhere from now on.
+    pub fn drain(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_draining(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Admin {
+    /// The admin listener's routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(|| async { Json(json!({ "alive": true })) }))
+            .route("/readyz", get(readyz))
+            .route("/status", get(status))
+            .route("/cache/purge", post(purge))
+            .with_state(self)
+    }
+}
+
+async fn readyz(State(admin): State<Admin>) -> Response {
+    if admin.readiness.is_draining() {
+        let body = Json(json!({ "ready": false, "reasons": ["draining"] }));
+        return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+    }
+    Json(json!({ "ready": true, "reasons": [] })).into_response()
+}
+
+async fn status(State(admin): State<Admin>) -> Json<Value> {
+    let budget = admin.pipeline.budget_standing();
+    let queue = admin.pipeline.queue_standing();
+    let cache = admin.pipeline.cache().standing();
+    let waiting: serde_json::Map<_, _> =
+        queue.waiting.iter().map(|(tenant, length)| (tenant.to_string(), json!(length))).collect();
+    let policy = admin.pipeline.policy();
+    let issuers: Vec<_> = policy
+        .authenticator
+        .skipped_keys()
+        .map(|(issuer, skipped)| json!({ "issuer": issuer, "keys_skipped": skipped.len() }))
+        .collect();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": admin.began.elapsed().as_secs(),
+        "draining": admin.readiness.is_draining(),
+        "budget": {
+            "slots": budget.slots,
+            "free": budget.free,
+            "guard_ms": u64::try_from(budget.guard.as_millis()).unwrap_or(u64::MAX),
+            "calls_sent": budget.sent,
+            "calls_throttled": budget.throttled,
+        },
+        "queue": { "waiting": waiting, "flying": queue.flying },
+        "cache": { "answers": cache.answers, "bytes": cache.bytes },
+        "issuers": issuers,
+    }))
+}
+
+/// The body of a purge: nothing for everything, or an app (name or AppId) and optionally a window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurgeBody {
+    app: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+async fn purge(State(admin): State<Admin>, body: Bytes) -> Response {
+    match read_purge(&admin, &body) {
+        Ok(purges) => {
+            for purge in purges {
+                tracing::info!(?purge, "cache purged");
+                admin.pipeline.cache().purge(purge);
+            }
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(detail) => (StatusCode::BAD_REQUEST, Json(json!({ "detail": detail }))).into_response(),
+    }
+}
+
+fn read_purge(admin: &Admin, body: &[u8]) -> Result<Vec<Purge>, String> {
+    let body: PurgeBody = serde_json::from_slice(body).map_err(|fault| {
+        format!("the body is not understood: {fault}; send {{}} or {{\"app\":…}} with or without from and to")
+    })?;
+    let window = match (&body.from, &body.to) {
+        (None, None) => None,
+        (Some(from), Some(to)) => {
+            let window = query::window(from, to, admin.clock.now(), admin.pipeline.rules());
+            Some(window.map_err(|invalid| invalid.to_string())?)
+        }
+        _ => return Err("a window needs both from and to".to_owned()),
+    };
+    let Some(app) = body.app else {
+        return if window.is_none() { Ok(vec![Purge::Everything]) } else { Err("a window needs an app".to_owned()) };
+    };
+    let ids = admin.pipeline.policy().registry.app_ids(&app);
+    if ids.is_empty() {
+        return Err("no tenant has an app of this name or AppId".to_owned());
+    }
+    Ok(ids.into_iter().map(|id| Purge::App(id, window)).collect())
+}

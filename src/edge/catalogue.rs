@@ -1,0 +1,204 @@
+//! The catalogue of problems: every code that can leave the gateway, with its status and the page that explains it.
+
+use http::StatusCode;
+
+/// The codes of the contract. `type` is `/problems/<code>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is explained in its entry")]
+pub enum Code {
+    InvalidParameter,
+    Unauthorized,
+    InsufficientScope,
+    AppNotFound,
+    NotFound,
+    MethodNotAllowed,
+    TargetTooLong,
+    WindowTooLong,
+    OutsideHorizon,
+    WindowInFuture,
+    RateLimited,
+    InternalError,
+    UpstreamError,
+    BudgetExhausted,
+    Overloaded,
+    Draining,
+    UpstreamTimeout,
+    NotCached,
+}
+
+/// What is said of a code wherever it is met.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The last part of `type`.
+    pub slug: &'static str,
+    /// The status it comes with.
+    pub status: StatusCode,
+    /// The same words every time.
+    pub title: &'static str,
+    /// What happened.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// Every code, in the order of the statuses.
+pub const CATALOGUE: [Code; 18] = [
+    Code::InvalidParameter,
+    Code::Unauthorized,
+    Code::InsufficientScope,
+    Code::AppNotFound,
+    Code::NotFound,
+    Code::MethodNotAllowed,
+    Code::TargetTooLong,
+    Code::WindowTooLong,
+    Code::OutsideHorizon,
+    Code::WindowInFuture,
+    Code::RateLimited,
+    Code::InternalError,
+    Code::UpstreamError,
+    Code::BudgetExhausted,
+    Code::Overloaded,
+    Code::Draining,
+    Code::UpstreamTimeout,
+    Code::NotCached,
+];
+
+impl Code {
+    /// The code with this slug.
+    pub fn find(slug: &str) -> Option<Self> {
+        CATALOGUE.into_iter().find(|code| code.entry().slug == slug)
+    }
+
+    /// What is said of it.
+    #[expect(clippy::too_many_lines, reason = "one table, read as a table")]
+    pub const fn entry(self) -> Entry {
+        match self {
+            Self::InvalidParameter => Entry {
+                slug: "invalid-parameter",
+                status: StatusCode::BAD_REQUEST,
+                title: "A parameter is missing or cannot be understood",
+                meaning: "A parameter is missing, repeated, unknown, empty, badly encoded, or not written as documented. `parameter` names it. Nothing is ever guessed or clamped, so nothing was spent.",
+                remedy: "Correct the parameter that is named and send the request again.",
+            },
+            Self::Unauthorized => Entry {
+                slug: "unauthorized",
+                status: StatusCode::UNAUTHORIZED,
+                title: "A valid token is needed",
+                meaning: "The request carries no token, or one that failed a check. Which check it was is in the gateway's log under the request id, and deliberately not here.",
+                remedy: "Send `Authorization: Bearer <JWT>` with a current token of a configured issuer. If it should have been valid, give the request id to the platform team.",
+            },
+            Self::InsufficientScope => Entry {
+                slug: "insufficient-scope",
+                status: StatusCode::FORBIDDEN,
+                title: "The token lacks a required scope",
+                meaning: "The token is valid, but its issuer's configuration requires scopes that it does not carry.",
+                remedy: "Ask the identity provider for a token with the scopes that `WWW-Authenticate` lists.",
+            },
+            Self::AppNotFound => Entry {
+                slug: "app-not-found",
+                status: StatusCode::NOT_FOUND,
+                title: "No such app",
+                meaning: "No app of this name or AppId is granted to the token's tenant. Whether it exists elsewhere is not said.",
+                remedy: "`GET /apps` lists the apps of the token's tenant. If one is missing, ask the platform team to grant it.",
+            },
+            Self::NotFound => Entry {
+                slug: "not-found",
+                status: StatusCode::NOT_FOUND,
+                title: "No such page",
+                meaning: "There is nothing under this path.",
+                remedy: "The gateway serves `/apps` and `/apps/{app}/distribution`.",
+            },
+            Self::MethodNotAllowed => Entry {
+                slug: "method-not-allowed",
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                title: "The method is not allowed here",
+                meaning: "The path exists, but not for this method.",
+                remedy: "Use one of the methods that `Allow` lists.",
+            },
+            Self::TargetTooLong => Entry {
+                slug: "target-too-long",
+                status: StatusCode::URI_TOO_LONG,
+                title: "The request target is too long",
+                meaning: "The path is longer than 2 KiB or the query longer than 4 KiB; no question is.",
+                remedy: "Ask for one app and one window at a time.",
+            },
+            Self::WindowTooLong => Entry {
+                slug: "window-too-long",
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                title: "The window is too long",
+                meaning: "The upstream answers for at most `limit` at a time. Users are counted once per window, so the gateway cannot add windows up.",
+                remedy: "Ask for a window of at most `limit`.",
+            },
+            Self::OutsideHorizon => Entry {
+                slug: "outside-horizon",
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                title: "The window begins too long ago",
+                meaning: "The upstream keeps its data for a limited time, and the gateway does not hold this answer.",
+                remedy: "Ask for a window that begins at `earliest` or later.",
+            },
+            Self::WindowInFuture => Entry {
+                slug: "window-in-future",
+                status: StatusCode::UNPROCESSABLE_ENTITY,
+                title: "The window begins in the future",
+                meaning: "Nobody has been counted there yet.",
+                remedy: "Ask for a window that begins at `latest` or earlier.",
+            },
+            Self::RateLimited => Entry {
+                slug: "rate-limited",
+                status: StatusCode::TOO_MANY_REQUESTS,
+                title: "The tenant sends too many requests",
+                meaning: "The tenant's own request rate is exceeded. This counts requests to the gateway, held answers included, and has nothing to do with the upstream's limit.",
+                remedy: "Wait for `Retry-After` seconds. `RateLimit-Policy` tells the rate.",
+            },
+            Self::InternalError => Entry {
+                slug: "internal-error",
+                status: StatusCode::INTERNAL_SERVER_ERROR,
+                title: "The gateway failed",
+                meaning: "Something went wrong inside the gateway. It is a defect, and it is in the log under the request id.",
+                remedy: "Give the request id to the platform team.",
+            },
+            Self::UpstreamError => Entry {
+                slug: "upstream-error",
+                status: StatusCode::BAD_GATEWAY,
+                title: "The upstream brought no answer",
+                meaning: "The upstream failed, could not be reached, or answered something that is not a distribution. `upstream_code` and `upstream_request_id` are its own words, where it gave them.",
+                remedy: "Wait for `Retry-After` seconds and ask again; if it stays, give the request id to the platform team.",
+            },
+            Self::BudgetExhausted => Entry {
+                slug: "budget-exhausted",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "No turn at the upstream in time",
+                meaning: "The upstream allows the whole company two calls a second. The wait for a turn is longer than this request was willing to wait, so it was told at once.",
+                remedy: "Come back after `Retry-After` seconds, or send `Prefer: wait=N` with more patience.",
+            },
+            Self::Overloaded => Entry {
+                slug: "overloaded",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "Too many requests at a time",
+                meaning: "The gateway has as many requests under way as it is configured to take.",
+                remedy: "Wait for `Retry-After` seconds.",
+            },
+            Self::Draining => Entry {
+                slug: "draining",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "The gateway is stopping",
+                meaning: "This process takes no new questions that would need the upstream. Another one is or soon will be there.",
+                remedy: "Send the request again after `Retry-After` seconds.",
+            },
+            Self::UpstreamTimeout => Entry {
+                slug: "upstream-timeout",
+                status: StatusCode::GATEWAY_TIMEOUT,
+                title: "The upstream did not answer in time",
+                meaning: "The question was sent, and no complete answer came within the configured time.",
+                remedy: "Wait for `Retry-After` seconds and ask again.",
+            },
+            Self::NotCached => Entry {
+                slug: "not-cached",
+                status: StatusCode::GATEWAY_TIMEOUT,
+                title: "No fresh answer is held",
+                meaning: "The request said `Cache-Control: only-if-cached`, and no fresh answer is held.",
+                remedy: "Leave `only-if-cached` out to have the question asked.",
+            },
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `[server]`: where we listen, how we stop, and who may call from a browser.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use crate::settings::Section;
+
+/// The two listeners and their bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The admin listener: never to be reachable from outside.
+    pub admin_listen: SocketAddr,
+    /// For how long the gateway goes on serving after it stopped being ready.
+    pub drain: Duration,
+    /// Origins whose pages may read answers.
+    pub cors_origins: Vec<HeaderValue>,
+    /// Requests under way at a time.
+    pub max_in_flight: usize,
+}
+
+impl Config {
+    /// Reads `[server]`.
+    pub fn read(section: &mut Section<'_>) -> Option<Self> {
+        let address = |text: &str| {
+            text.parse().map_err(|_| "not an address and a port; write for example \"0.0.0.0:8080\"".to_owned())
+        };
+        let listen = section.parsed("listen", address);
+        let admin_listen = section.parsed("admin_listen", address);
+        let drain = section.duration("drain", Duration::ZERO..=Duration::from_secs(3600));
+        let max_in_flight = section.integer("max_in_flight", 1..=1_000_000);
+        let cors_origins = section.texts("cors_origins").and_then(|origins| {
+            let parsed: Result<Vec<_>, _> = origins.iter().map(|text| origin(text)).collect();
+            parsed.map_err(|fault| section.reject("cors_origins", fault)).ok()
+        });
+        let plain = absent(section, "tls_cert_file").zip(absent(section, "tls_key_file"));
+        plain?;
+        Some(Self {
+            listen: listen?,
+            admin_listen: admin_listen?,
+            drain: drain?,
+            cors_origins: cors_origins?,
+            max_in_flight: usize::try_from(max_in_flight?).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+/// A setting of the contract that this version does not carry out is refused, not ignored.
+fn absent(section: &mut Section<'_>, key: &str) -> Option<()> {
+    if section.path(key)?.is_none() {
+        return Some(());
+    }
+    section.reject(key, "this version does not end TLS itself; put it behind a proxy that does and leave this out");
+    None
+}
+
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let bare = text.split_once("://").is_some_and(|(scheme, host)| {
+        matches!(scheme, "http" | "https")
+            && !host.is_empty()
+            && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+    });
+    let fault =
+        || "must be origins: scheme, host and at most a port, such as \"https://dashboards.example.com\"".to_owned();
+    if bare && !text.contains('*') { HeaderValue::from_str(text).map_err(|_| fault()) } else { Err(fault()) }
+}

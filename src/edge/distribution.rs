@@ -1,0 +1,112 @@
+//! `GET /apps/{app}/distribution`: the question in, the answer and all that its headers tell out.
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::problem::Problem;
+use super::router::Shared;
+use super::visitor::Trail;
+use super::{etag, terms};
+use crate::pipeline::{Served, Via, Visit};
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+/// A year: as long as RFC 9111 knows.
+const FOR_GOOD: u64 = 31_536_000;
+
+pub(super) async fn distribution(
+    State(shared): State<Shared>,
+    Extension(visit): Extension<Visit>,
+    path: Result<Path<String>, PathRejection>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    // A path that does not decode names no app, like any other that is not granted.
+    let app = path.map(|Path(app)| app).unwrap_or_default();
+    let terms = terms::terms(&headers);
+    match shared.pipeline.answer(&visit, &app, query.as_deref().unwrap_or_default(), terms).await {
+        Ok(served) => write(&served, &headers),
+        Err(refusal) => Problem::from(refusal).into_response(),
+    }
+}
+
+fn write(served: &Served, request: &HeaderMap) -> Response {
+    let tag = etag::tag(served);
+    let mut response = if etag::is_held(request, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = Body::from(body(served)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    };
+    let headers = response.headers_mut();
+    headers.insert(ETAG, etag::header(&tag));
+    headers.insert(AGE, served.freshness.age.as_secs().into());
+    let (control, status) = (cache_control(served), cache_status(served));
+    for (name, value) in [(CACHE_CONTROL, control), (CACHE_STATUS, status)] {
+        headers.insert(name, HeaderValue::from_str(&value).expect("words and digits can stand in a header"));
+    }
+    response.extensions_mut().insert(Trail {
+        tenant: served.grant.tenant().id().clone(),
+        app: Some(served.grant.app().name().to_owned()),
+        outcome: Some(served.via.label()),
+    });
+    response
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    app: &'a str,
+    indicator: &'a str,
+    dimension: &'a str,
+    from: &'a str,
+    to: &'a str,
+    r#final: bool,
+    fetched_at: String,
+}
+
+/// The body: the caller's words around the held rows, which are copied as they are.
+fn body(served: &Served) -> Vec<u8> {
+    let question = served.asked.question();
+    let head = Head {
+        app: served.grant.app().name(),
+        indicator: question.indicator().as_str(),
+        dimension: question.dimension().as_str(),
+        from: served.asked.shown_from(),
+        to: served.asked.shown_to(),
+        r#final: served.answer.is_final(),
+        fetched_at: served.answer.fetched_at().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    let head = serde_json::to_vec(&head).expect("text always serialises");
+    let rows = served.answer.rows();
+    let open = head.strip_suffix(b"}").unwrap_or(&head);
+    [open, b",\"data\":", rows, b"}"].concat()
+}
+
+/// The lifetime counts from the fetching, so `Age` says how much of it has gone.
+fn cache_control(served: &Served) -> String {
+    match served.freshness.lifetime {
+        None => format!("private, max-age={FOR_GOOD}, immutable"),
+        Some(lifetime) => format!("private, max-age={}", lifetime.as_secs()),
+    }
+}
+
+/// RFC 9211.
+fn cache_status(served: &Served) -> String {
+    let ttl = served.freshness.ttl();
+    match served.via {
+        Via::Hit => format!("sluice; hit; ttl={}", ttl.unwrap_or_else(|| FOR_GOOD.cast_signed())),
+        Via::Miss => "sluice; fwd=miss; stored".to_owned(),
+        Via::Joined => "sluice; fwd=miss; collapsed".to_owned(),
+        Via::Refreshed => "sluice; fwd=stale; stored".to_owned(),
+        Via::RefreshedJoined => "sluice; fwd=stale; collapsed".to_owned(),
+        Via::StaleOnError(reason) => {
+            format!("sluice; fwd=stale; ttl={}; detail=stale-if-error-{reason}", ttl.unwrap_or_default())
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The outermost layer around every route: counts what is under way, names the request, writes problems' bodies and
+//! the one log line.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::VARY;
+use http::{HeaderValue, StatusCode};
+use tokio::time::Instant;
+
+use super::problem::Problem;
+use super::request_id::{RequestId, X_REQUEST_ID};
+use super::visitor::Trail;
+
+const LONGEST_PATH: usize = 2048;
+const LONGEST_QUERY: usize = 4096;
+
+/// The count of requests under way, and its bound.
+#[derive(Clone, Debug)]
+pub(super) struct Front {
+    under_way: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// One request under way; dropped when its response is, or when the caller hangs up.
+struct UnderWay(Arc<AtomicUsize>);
+
+impl Front {
+    pub(super) fn new(most: usize) -> Self {
+        Self { under_way: Arc::default(), most }
+    }
+
+    fn enter(&self) -> Option<UnderWay> {
+        let guard = UnderWay(Arc::clone(&self.under_way));
+        (self.under_way.fetch_add(1, Ordering::Relaxed) < self.most).then_some(guard)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(super) async fn front(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let request_id = RequestId::of(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let uri = request.uri();
+    let guard = front.enter();
+    let response = if uri.path().len() > LONGEST_PATH || uri.query().is_some_and(|query| query.len() > LONGEST_QUERY) {
+        Problem::target_too_long().into_response()
+    } else if guard.is_none() {
+        Problem::overloaded().into_response()
+    } else {
+        next.run(request).await
+    };
+    let response = finish(response, &request_id);
+    let trail = response.extensions().get::<Trail>();
+    let problem = response.extensions().get::<Problem>();
+    tracing::info!(
+        target: "sluice::access",
+        request_id = request_id.as_str(),
+        method = %method,
+        route = route.as_deref().unwrap_or("none"),
+        status = response.status().as_u16(),
+        outcome = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served"),
+        blame = problem.map(|problem| problem.blame().label()),
+        tenant = trail.map(|trail| trail.tenant.as_str()),
+        app = trail.and_then(|trail| trail.app.as_deref()),
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "request"
+    );
+    response
+}
+
+/// What every response carries; for a problem also the body, which names the request.
+fn finish(response: Response, request_id: &RequestId) -> Response {
+    let body = response.extensions().get::<Problem>().map(|problem| problem.body(request_id.as_str()));
+    let mut response = match body {
+        None => response,
+        Some(body) => {
+            let (parts, _) = response.into_parts();
+            Response::from_parts(parts, Body::from(body))
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, request_id.header());
+    headers.insert(VARY, HeaderValue::from_static("Authorization, Origin, Accept-Encoding"));
+    headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A panic below is a defect, told like any other problem and without its message.
+pub(super) fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
+    debug_assert_eq!(Problem::internal().into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
+    Problem::internal().into_response()
+}

@@ -1,0 +1,26 @@
+//! HTTP on both listeners: what arrives is read here, what leaves is written here, and nothing below knows a status.
+//!
+//! In: requests. Out: answers with their headers, or problems (RFC 9457). The order of the layers is in `router`.
+
+mod admin;
+mod apps;
+mod bearer;
+mod catalogue;
+mod config;
+mod distribution;
+mod etag;
+mod front;
+mod listener;
+mod pages;
+mod problem;
+mod rate_limit;
+mod request_id;
+mod router;
+mod terms;
+mod visitor;
+
+pub use self::admin::{Admin, Readiness};
+pub use self::catalogue::{CATALOGUE, Code};
+pub use self::config::Config;
+pub use self::listener::{Listener, Stop};
+pub use self::router::public;

@@ -1,0 +1,57 @@
+//! `/problems/<code>`: where `type` leads. A page for people, with nothing on it but what the catalogue says.
+
+use axum::extract::Path;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::catalogue::{CATALOGUE, Code, Entry};
+use super::problem::Problem;
+
+pub(super) async fn problem(Path(slug): Path<String>) -> Response {
+    Code::find(&slug)
+        .map_or_else(|| Problem::not_found().into_response(), |code| Html(page(&code.entry())).into_response())
+}
+
+pub(super) async fn problems() -> Html<String> {
+    let items: Vec<_> = CATALOGUE
+        .iter()
+        .map(|code| {
+            let Entry { slug, status, title, .. } = code.entry();
+            format!("<li><a href=\"/problems/{slug}\">{slug}</a> ({}) {title}</li>", status.as_u16())
+        })
+        .collect();
+    Html(document("Problems", &format!("<h1>Problems</h1><ul>{}</ul>", items.concat())))
+}
+
+fn page(entry: &Entry) -> String {
+    let Entry { slug, status, title, meaning, remedy } = entry;
+    let (meaning, remedy) = (marked(meaning), marked(remedy));
+    document(
+        slug,
+        &format!(
+            "<p><code>{} {slug}</code></p><h1>{title}</h1><h2>What happened</h2><p>{meaning}</p>\
+             <h2>What to do</h2><p>{remedy}</p><p><a href=\"/problems\">All problems</a></p>",
+            status.as_u16()
+        ),
+    )
+}
+
+fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} · Sluice</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><style>\
+         body{{font:1.05rem/1.6 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;color:#1b2733}}\
+         h1{{line-height:1.25}}h2{{font-size:1rem;margin-bottom:0}}h2+p{{margin-top:.2rem}}\
+         code{{background:#eef2f6;padding:.1em .35em;border-radius:.25em}}a{{color:#0b62a4}}</style></head>\
+         <body>{body}</body></html>"
+    )
+}
+
+/// The catalogue's texts mark code with backticks and placeholders with angle brackets.
+fn marked(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    escaped
+        .split('`')
+        .enumerate()
+        .map(|(index, part)| if index % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() })
+        .collect()
+}

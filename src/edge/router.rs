@@ -1,0 +1,84 @@
+//! The public routes and their layers, from the outside in: CORS, codings, compression, front, panics, visitor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Router, middleware};
+use http::header::{
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{HeaderValue, Method};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+
+use super::front::{Front, front, panicked};
+use super::problem::Problem;
+use super::rate_limit::RateLimits;
+use super::request_id::X_REQUEST_ID;
+use super::visitor::visitor;
+use super::{apps, distribution, etag, pages};
+use crate::pipeline::Pipeline;
+
+/// What the handlers share.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) rate_limits: Arc<RateLimits>,
+}
+
+const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
+
+/// The public listener's routes.
+pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flight: usize) -> Router {
+    let shared = Shared { pipeline, rate_limits: Arc::default() };
+    let method_not_allowed = || async { Problem::method_not_allowed("GET, HEAD").into_response() };
+    Router::new()
+        .route("/apps", get(apps::apps))
+        .route("/apps/{app}/distribution", get(distribution::distribution))
+        .route_layer(middleware::from_fn_with_state(shared.clone(), visitor))
+        .route("/problems", get(pages::problems))
+        .route("/problems/{code}", get(pages::problem))
+        .fallback(|| async { Problem::not_found().into_response() })
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Front::new(max_in_flight), front))
+        .layer(CompressionLayer::new())
+        .layer(middleware::from_fn(etag::tag_codings))
+        .layer(cors(cors_origins))
+        .with_state(shared)
+}
+
+/// Who may read answers from a page. Without origins the headers are never sent. `Vary` is the front's.
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    let named = HeaderName::from_static;
+    if origins.is_empty() {
+        return CorsLayer::new().vary([]);
+    }
+    CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers([
+            AUTHORIZATION,
+            ACCEPT_ENCODING,
+            CACHE_CONTROL,
+            IF_NONE_MATCH,
+            X_REQUEST_ID,
+            named("prefer"),
+            named("traceparent"),
+        ])
+        .expose_headers([
+            AGE,
+            ETAG,
+            RETRY_AFTER,
+            WWW_AUTHENTICATE,
+            X_REQUEST_ID,
+            named("cache-status"),
+            named("ratelimit"),
+            named("ratelimit-policy"),
+        ])
+        .max_age(PREFLIGHT_LASTS)
+        .vary([])
+}

@@ -1,0 +1,28 @@
+//! Sluice: an authenticated caching gateway that lets every team query Volcengine RTC usage distribution through one
+//! shared master key, without ever sending the vendor a third call in a second.
+//!
+//! The modules stand in the order of a request's path; each imports only what is declared above it, which
+//! `tests/it/layering.rs` checks. Start with `pipeline`, where the stages are strung together.
+
+// The ground floor.
+pub mod clock;
+pub mod model;
+pub mod settings;
+pub mod telemetry;
+
+// The path.
+pub mod auth;
+pub mod budget;
+pub mod cache;
+pub mod pipeline;
+pub mod query;
+pub mod queue;
+pub mod tenancy;
+pub mod upstream;
+
+// The house around it.
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod edge;
+pub mod simulator;

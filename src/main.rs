@@ -1,0 +1,7 @@
+//! The command line's entry.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sluice::cli::run()
+}

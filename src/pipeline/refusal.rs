@@ -1,0 +1,77 @@
+//! Everything that can keep a caller from its answer, each with whose doing it is. HTTP's view of it is `edge::problem`.
+
+use std::time::Duration;
+
+use crate::auth::Rejected;
+use crate::model::Blame;
+use crate::query::Invalid;
+use crate::upstream::Fault;
+
+/// Why a request gets no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The request carried no token.
+    #[error("the request carries no token")]
+    NoToken,
+    /// The token was refused; the caller is not told why, the log is.
+    #[error(transparent)]
+    Rejected(Rejected),
+    /// The app is not granted to the tenant, or there is no such app.
+    #[error("no such app is granted to the tenant")]
+    NotGranted,
+    /// The question cannot be asked.
+    #[error(transparent)]
+    Invalid(Invalid),
+    /// The caller wanted to spend nothing, and nothing fresh is held.
+    #[error("nothing fresh is held and the caller spends no budget")]
+    NotCached,
+    /// The wait for a turn exceeds the caller's patience.
+    #[error("the wait for a turn exceeds the caller's patience")]
+    BudgetExhausted {
+        /// Until a turn would come.
+        wait: Duration,
+    },
+    /// The process is stopping.
+    #[error("the gateway is stopping")]
+    Draining,
+    /// The vendor brought no answer.
+    #[error(transparent)]
+    Upstream(Fault),
+    /// A flight's task died.
+    #[error("a flight was lost")]
+    Lost,
+}
+
+impl Refusal {
+    /// Whose doing it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::NoToken | Self::Rejected(_) | Self::NotGranted | Self::Invalid(_) | Self::NotCached => Blame::Caller,
+            Self::BudgetExhausted { .. } | Self::Draining | Self::Lost => Blame::Gateway,
+            Self::Upstream(fault) => fault.kind.blame(),
+        }
+    }
+
+    /// The word for logs, metrics and `Cache-Status`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Rejected(rejected) => rejected.label(),
+            Self::NotGranted => "not_granted",
+            Self::Invalid(Invalid::Parameter { .. }) => "invalid_parameter",
+            Self::Invalid(Invalid::WindowTooLong { .. }) => "window_too_long",
+            Self::Invalid(Invalid::OutsideHorizon { .. }) => "outside_horizon",
+            Self::Invalid(Invalid::WindowInFuture { .. }) => "window_in_future",
+            Self::NotCached => "not_cached",
+            Self::BudgetExhausted { .. } => "budget_exhausted",
+            Self::Draining => "draining",
+            Self::Upstream(fault) => fault.kind.label(),
+            Self::Lost => "lost",
+        }
+    }
+
+    /// Whether a stale answer is better than this: when the caller did nothing wrong.
+    pub(super) fn lets_stale_serve(&self) -> bool {
+        self.blame() != Blame::Caller
+    }
+}

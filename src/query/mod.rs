@@ -1,0 +1,12 @@
+//! Grant + parameters → `Question`: what is asked, exactly, and whether the vendor could answer it.
+//!
+//! In: a `Grant` and the raw query string. Out: `Asked`, the question with the caller's own spelling of it. Nothing
+//! is clamped or guessed; whatever is not understood is refused by name before anything is spent.
+
+mod config;
+mod parameters;
+mod question;
+mod times;
+
+pub use self::config::Config;
+pub use self::question::{Askable, Asked, Invalid, Question, ask, window};

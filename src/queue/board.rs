@@ -1,0 +1,231 @@
+//! The board of flights: one entry per question that is asked for and not held, from the first caller to the landing.
+//!
+//! Everything about an entry changes under one lock, so that joining, leaving, departing and landing never race: a
+//! question that is on the board is never asked for twice, one that nobody waits for never departs.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::Config;
+use super::seat::{Progress, Seat};
+use super::turns::Turns;
+use crate::budget::Budget;
+use crate::model::TenantId;
+
+/// The queue before one budget. `K` is what is asked, `V` what a flight brings. Cloning shares it.
+pub struct Queue<K, V>(pub(super) Arc<Board<K, V>>);
+
+/// On whose behalf a caller waits, and its share of the turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stake {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its turns for each turn of a tenant of weight 1.
+    pub weight: u32,
+}
+
+/// What became of asking for a seat.
+pub enum Joined<K: Clone + Eq + Hash, V> {
+    /// It landed just now: no waiting.
+    Held(V),
+    /// A seat in a flight.
+    Seated(Seat<K, V>),
+    /// The wait would exceed the caller's patience. Come back after this long.
+    Exhausted(Duration),
+    /// No new flights: the process is stopping.
+    Draining,
+}
+
+/// What `/status` shows of the queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Questions waiting for a turn, by tenant.
+    pub waiting: Vec<(TenantId, usize)>,
+    /// Flights under way.
+    pub flying: usize,
+}
+
+pub(super) struct Board<K, V> {
+    state: Mutex<State<K, V>>,
+    pub(super) work: Notify,
+    pub(super) budget: Budget,
+    /// All legs of a flight end within this long of its first departure.
+    pub(super) flight_time: Duration,
+    config: Config,
+}
+
+pub(super) struct State<K, V> {
+    pub(super) turns: Turns<K>,
+    pub(super) entries: HashMap<K, Entry<V>>,
+    pub(super) draining: bool,
+    tickets: u64,
+}
+
+/// What a seat gives back when it is left.
+#[derive(Debug)]
+pub(super) struct Claim<K> {
+    pub(super) question: K,
+    tenant: TenantId,
+    entry: u64,
+}
+
+/// A question on the board.
+pub(super) struct Entry<V> {
+    /// Tells this entry from a later one of the same question.
+    id: u64,
+    pub(super) progress: watch::Sender<Progress<V>>,
+    /// Callers by tenant, with the weight the tenant had at the latest join.
+    pub(super) callers: HashMap<TenantId, (u32, usize)>,
+    pub(super) flying: bool,
+    pub(super) legs: u32,
+    pub(super) first_departure: Option<Instant>,
+}
+
+impl<K, V> Queue<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// An empty queue before this budget, whose flights last no longer than `flight_time` with all their retries.
+    /// Nothing departs until `run` is called.
+    pub fn new(config: Config, budget: Budget, flight_time: Duration) -> Self {
+        let state = State { turns: Turns::default(), entries: HashMap::new(), draining: false, tickets: 0 };
+        Self(Arc::new(Board { state: Mutex::new(state), work: Notify::new(), budget, flight_time, config }))
+    }
+
+    /// Asks for a seat. `held` looks at what is held once more, under the lock that a landing takes: a question that
+    /// landed a moment ago is not asked for again.
+    pub fn join(
+        &self,
+        question: &K,
+        stake: &Stake,
+        patience: Duration,
+        held: impl FnOnce() -> Option<V>,
+    ) -> Joined<K, V> {
+        let patience = patience.min(self.0.config.max_wait);
+        let mut state = self.0.state();
+        let first = !state.entries.contains_key(question);
+        if first {
+            if let Some(value) = held() {
+                return Joined::Held(value);
+            }
+            if state.draining {
+                return Joined::Draining;
+            }
+        }
+        if let Err(wait) = self.admit(&state, question, stake, patience) {
+            return Joined::Exhausted(wait);
+        }
+        state.tickets += 1;
+        let State { turns, entries, tickets, .. } = &mut *state;
+        let entry = entries.entry(question.clone()).or_insert_with(|| Entry::new(*tickets));
+        let (weight, callers) = entry.callers.entry(stake.tenant.clone()).or_default();
+        *weight = stake.weight;
+        *callers += 1;
+        if !entry.flying {
+            turns.stand(question, &stake.tenant, stake.weight);
+        }
+        let claim = Claim { question: question.clone(), tenant: stake.tenant.clone(), entry: entry.id };
+        let progress = entry.progress.subscribe();
+        drop(state);
+        self.0.work.notify_one();
+        Joined::Seated(Seat::new(Arc::clone(&self.0), claim, progress, Instant::now() + patience, first))
+    }
+
+    /// Decided once: a turn further away than the caller's patience is refused now, with the true wait.
+    fn admit(&self, state: &State<K, V>, question: &K, stake: &Stake, patience: Duration) -> Result<(), Duration> {
+        let entry = state.entries.get(question);
+        if entry.is_some_and(|entry| entry.flying) {
+            return Ok(());
+        }
+        let stands = entry.is_some_and(|entry| entry.callers.contains_key(&stake.tenant));
+        let newcomer = (!stands).then(|| state.turns.turns_before_newcomer(&stake.tenant, stake.weight));
+        let turns = state.turns.turns_before(question).into_iter().chain(newcomer).min().unwrap_or(0);
+        let wait = self.0.budget.forecast(turns).saturating_duration_since(Instant::now());
+        let full = !stands && state.turns.waiting_of(&stake.tenant) >= self.0.config.per_tenant;
+        if full || wait > patience { Err(wait) } else { Ok(()) }
+    }
+
+    /// Stops admitting new questions; those that wait are told so at `give_up`.
+    pub fn drain(&self) {
+        self.0.state().draining = true;
+    }
+
+    /// Tells everyone who still waits for a turn that it will not come.
+    pub fn give_up(&self) {
+        let state = self.0.state();
+        for entry in state.entries.values().filter(|entry| !entry.flying) {
+            entry.progress.send_replace(Progress::GivenUp);
+        }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        let state = self.0.state();
+        Standing {
+            waiting: state.turns.lengths().map(|(tenant, length)| (tenant.clone(), length)).collect(),
+            flying: state.entries.values().filter(|entry| entry.flying).count(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Board<K, V> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State<K, V>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the question's turn will come, as far as can be foreseen.
+    pub(super) fn expected(&self, state: &State<K, V>, question: &K) -> Instant {
+        self.budget.forecast(state.turns.turns_before(question).unwrap_or(0))
+    }
+
+    /// A caller leaves; with the last of its tenant the question leaves the tenant's line, with the last of all the
+    /// board.
+    pub(super) fn leave(&self, Claim { question, tenant, entry: id }: &Claim<K>) {
+        let mut state = self.state();
+        let State { turns, entries, .. } = &mut *state;
+        let Some(entry) = entries.get_mut(question).filter(|entry| entry.id == *id) else { return };
+        let Some((_, callers)) = entry.callers.get_mut(tenant) else { return };
+        *callers -= 1;
+        if *callers > 0 {
+            return;
+        }
+        entry.callers.remove(tenant);
+        turns.leave(question, tenant);
+        // A flight under way lands all the same: its call is paid for, and what it brings is held.
+        if entry.callers.is_empty() && !entry.flying {
+            entries.remove(question);
+        }
+    }
+}
+
+impl<V> Entry<V> {
+    fn new(id: u64) -> Self {
+        Self {
+            id,
+            progress: watch::Sender::new(Progress::Waiting { after: None }),
+            callers: HashMap::new(),
+            flying: false,
+            legs: 0,
+            first_departure: None,
+        }
+    }
+}
+
+impl<K, V> Clone for Queue<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K, V> fmt::Debug for Queue<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Queue")
+    }
+}

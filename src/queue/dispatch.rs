@@ -1,0 +1,159 @@
+//! The dispatcher: a permit first, then whoever's turn it is, so that the choice is made as late as possible. Each
+//! flight runs in a task of its own; its callers may all go without ending or repeating it.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::board::{Board, Queue, State};
+use super::seat::Progress;
+use crate::budget::Permit;
+use crate::model::TenantId;
+
+/// How one call ended.
+#[derive(Clone, Debug)]
+pub enum Landing<V> {
+    /// Success or a failure that asking again would not mend: for all who wait.
+    Done(V),
+    /// A failure that may pass: another turn is taken while somebody is patient, else this is the outcome.
+    Again(V),
+    /// The permit was given up unused; the turn is made up for.
+    Late,
+}
+
+/// One call of a flight.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    /// Whose turn it took.
+    pub tenant: TenantId,
+    /// 1 for the first try.
+    pub number: u32,
+    /// When the flight ends, whatever leg it is on.
+    pub until: Instant,
+}
+
+/// What is done with a turn.
+pub trait Crew<K, V>: Send + Sync + 'static {
+    /// Makes the call that the permit allows.
+    fn fly(&self, question: K, permit: Permit, leg: Leg) -> impl Future<Output = Landing<V>> + Send;
+
+    /// Told of each outcome before anyone can ask the question anew.
+    fn landed(&self, question: &K, value: &V);
+}
+
+/// Calls a question may cost before its failure is final.
+const MOST_LEGS: u32 = 3;
+
+impl<K, V> Queue<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Gives out turns for as long as it is polled.
+    pub async fn run(self, crew: Arc<impl Crew<K, V>>) {
+        let board = self.0;
+        loop {
+            board.work_waits().await;
+            let permit = board.budget.permit().await;
+            // The permit of a turn that nobody wants any more goes back unused.
+            let Some((question, leg)) = board.depart() else { continue };
+            let flight = Flight { board: Arc::clone(&board), question: Some(question.clone()) };
+            let crew = Arc::clone(&crew);
+            tokio::spawn(async move {
+                let until = leg.until;
+                let landing = crew.fly(question, permit, leg).await;
+                flight.land(landing, until, &*crew);
+            });
+        }
+    }
+}
+
+/// A flight under way. Dropped without landing, it takes its entry off the board, and its callers see it lost.
+struct Flight<K: Clone + Eq + Hash, V> {
+    board: Arc<Board<K, V>>,
+    question: Option<K>,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
+    async fn work_waits(&self) {
+        loop {
+            let work = self.work.notified();
+            if !self.state().turns.is_empty() {
+                return;
+            }
+            work.await;
+        }
+    }
+
+    fn depart(&self) -> Option<(K, Leg)> {
+        let mut state = self.state();
+        let State { turns, entries, .. } = &mut *state;
+        let (question, tenant) = turns.next()?;
+        let entry = entries.get_mut(&question)?;
+        let first_departure = *entry.first_departure.get_or_insert_with(Instant::now);
+        entry.flying = true;
+        entry.legs += 1;
+        entry.progress.send_replace(Progress::Flying);
+        Some((question, Leg { tenant, number: entry.legs, until: first_departure + self.flight_time }))
+    }
+
+    /// Puts the question before all others of its tenants; `None` where nobody would wait for it.
+    fn once_more(&self, state: &mut State<K, V>, question: &K) -> Option<Instant> {
+        let State { turns, entries, .. } = state;
+        let entry = entries.get_mut(question).filter(|entry| !entry.callers.is_empty())?;
+        for (tenant, (weight, _)) in &entry.callers {
+            turns.stand_first(question, tenant, *weight);
+        }
+        entry.flying = false;
+        Some(self.expected(state, question))
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
+    fn land(mut self, landing: Landing<V>, until: Instant, crew: &impl Crew<K, V>)
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        let Some(question) = self.question.take() else { return };
+        let mut state = self.board.state();
+        let value = match landing {
+            Landing::Done(value) => value,
+            Landing::Late => {
+                if self.board.once_more(&mut state, &question).is_none() {
+                    state.entries.remove(&question);
+                } else if let Some(entry) = state.entries.get_mut(&question) {
+                    entry.legs -= 1;
+                    entry.progress.send_replace(Progress::Waiting { after: None });
+                }
+                self.board.work.notify_one();
+                return;
+            }
+            Landing::Again(value) => {
+                let spent = state.entries.get(&question).is_none_or(|entry| entry.legs >= MOST_LEGS);
+                let expected = if spent { None } else { self.board.once_more(&mut state, &question) };
+                let entry = state.entries.get_mut(&question);
+                if let (Some(expected), Some(entry)) = (expected.filter(|expected| *expected < until), entry) {
+                    entry.progress.send_replace(Progress::Waiting { after: Some((value, expected)) });
+                    self.board.work.notify_one();
+                    return;
+                }
+                state.turns.remove(&question);
+                value
+            }
+        };
+        crew.landed(&question, &value);
+        if let Some(entry) = state.entries.remove(&question) {
+            entry.progress.send_replace(Progress::Landed(value));
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Drop for Flight<K, V> {
+    fn drop(&mut self) {
+        if let Some(question) = self.question.take() {
+            self.board.state().entries.remove(&question);
+        }
+    }
+}

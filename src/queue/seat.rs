@@ -1,0 +1,98 @@
+//! A caller's seat: it waits as long as the caller is patient, and leaving it at any time harms nobody else.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::board::{Board, Claim};
+
+/// How far a flight is.
+#[derive(Clone, Debug)]
+pub(super) enum Progress<V> {
+    /// Waiting for a turn; after a failed leg, with what it brought and when the next turn is expected.
+    Waiting {
+        after: Option<(V, Instant)>,
+    },
+    Flying,
+    Landed(V),
+    GivenUp,
+}
+
+/// What a seat was good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<V> {
+    /// What the flight brought, success or failure.
+    Landed(V),
+    /// The foreseen turn did not come in time. Come back after this long.
+    Exhausted(Duration),
+    /// The process stops before the turn comes.
+    GivenUp,
+    /// The flight's task died: a bug, not the upstream's doing.
+    Lost,
+}
+
+/// A caller waiting for a flight. Dropping it is leaving.
+pub struct Seat<K: Clone + Eq + Hash, V> {
+    board: Arc<Board<K, V>>,
+    claim: Claim<K>,
+    progress: watch::Receiver<Progress<V>>,
+    deadline: Instant,
+    first: bool,
+}
+
+/// How much later than foreseen a turn may come before an admitted caller is told that it did not.
+const GRACE: Duration = Duration::from_millis(250);
+
+impl<K: Clone + Eq + Hash, V: Clone> Seat<K, V> {
+    pub(super) fn new(
+        board: Arc<Board<K, V>>,
+        claim: Claim<K>,
+        progress: watch::Receiver<Progress<V>>,
+        deadline: Instant,
+        first: bool,
+    ) -> Self {
+        Self { board, claim, progress, deadline: deadline + GRACE, first }
+    }
+
+    /// Whether this caller's asking put the question on the board; the others joined it.
+    pub fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Waits for the landing. Patience counts only while waiting for a turn: a flight under way is waited for.
+    pub async fn outcome(mut self) -> Outcome<V> {
+        loop {
+            let waiting = match &*self.progress.borrow_and_update() {
+                Progress::Landed(value) => return Outcome::Landed(value.clone()),
+                Progress::GivenUp => return Outcome::GivenUp,
+                Progress::Waiting { after: Some((value, expected)) } if *expected > self.deadline => {
+                    return Outcome::Landed(value.clone());
+                }
+                Progress::Waiting { .. } => true,
+                Progress::Flying => false,
+            };
+            tokio::select! {
+                biased;
+                changed = self.progress.changed() => if changed.is_err() { return Outcome::Lost },
+                () = sleep_until(self.deadline), if waiting => return self.out_of_patience(),
+            }
+        }
+    }
+
+    fn out_of_patience(&self) -> Outcome<V> {
+        if let Progress::Waiting { after: Some((value, _)) } = &*self.progress.borrow() {
+            return Outcome::Landed(value.clone());
+        }
+        let expected = self.board.expected(&self.board.state(), &self.claim.question);
+        Outcome::Exhausted(expected.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Drop for Seat<K, V> {
+    fn drop(&mut self) {
+        self.board.leave(&self.claim);
+    }
+}

@@ -1,0 +1,188 @@
+//! Turn-taking between tenants by weight, as a plain data structure: stride scheduling over one line per tenant.
+//!
+//! Every tenant with something waiting has a `pass`, the virtual time of its next turn; the lowest pass goes next and
+//! advances by a stride inverse to the weight. A tenant that comes back starts at the present virtual time: it neither
+//! saved up turns while it was away nor owes any. All operations are logarithmic, forecasts linear in the tenants.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
+
+use crate::model::TenantId;
+
+/// Divisible by every weight up to 10 and fine enough for the others.
+const STRIDE: u64 = 5_040_000;
+
+/// Where a question stands in one tenant's line. Retries go before everything that waits, hence the sign.
+pub(super) type Place = i64;
+
+/// All lines. `K` is the question; it may stand in several lines and leaves all of them at its turn.
+#[derive(Debug)]
+pub(super) struct Turns<K> {
+    lines: HashMap<TenantId, Line<K>>,
+    order: BTreeSet<(u64, TenantId)>,
+    standing: HashMap<K, Vec<(TenantId, Place)>>,
+    virtual_time: u64,
+    back: Place,
+    front: Place,
+}
+
+#[derive(Debug)]
+struct Line<K> {
+    pass: u64,
+    stride: u64,
+    waiting: BTreeMap<Place, K>,
+}
+
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self {
+            lines: HashMap::new(),
+            order: BTreeSet::new(),
+            standing: HashMap::new(),
+            virtual_time: 0,
+            back: 0,
+            front: 0,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Turns<K> {
+    /// Puts the question at the end of the tenant's line; it stands there once however often it is put.
+    pub(super) fn stand(&mut self, question: &K, tenant: &TenantId, weight: u32) {
+        self.back += 1;
+        self.put(question, tenant, weight, self.back);
+    }
+
+    /// Puts the question at the head of the tenant's line: it has had a turn that came to nothing.
+    pub(super) fn stand_first(&mut self, question: &K, tenant: &TenantId, weight: u32) {
+        self.front -= 1;
+        self.put(question, tenant, weight, self.front);
+    }
+
+    fn put(&mut self, question: &K, tenant: &TenantId, weight: u32, place: Place) {
+        let places = self.standing.entry(question.clone()).or_default();
+        if places.iter().any(|(stands, _)| stands == tenant) {
+            return;
+        }
+        places.push((tenant.clone(), place));
+        let stride = STRIDE / u64::from(weight.max(1));
+        let now = self.virtual_time;
+        let line =
+            self.lines.entry(tenant.clone()).or_insert_with(|| Line { pass: now, stride, waiting: BTreeMap::new() });
+        line.stride = stride;
+        if line.waiting.is_empty() {
+            line.pass = line.pass.max(now);
+            self.order.insert((line.pass, tenant.clone()));
+        }
+        line.waiting.insert(place, question.clone());
+    }
+
+    /// Takes the question out of one tenant's line.
+    pub(super) fn leave(&mut self, question: &K, tenant: &TenantId) {
+        let Some(places) = self.standing.get_mut(question) else { return };
+        let Some(index) = places.iter().position(|(stands, _)| stands == tenant) else { return };
+        let (tenant, place) = places.swap_remove(index);
+        if places.is_empty() {
+            self.standing.remove(question);
+        }
+        self.clear(&tenant, place);
+    }
+
+    /// Takes the question out of every line.
+    pub(super) fn remove(&mut self, question: &K) {
+        for (tenant, place) in self.standing.remove(question).unwrap_or_default() {
+            self.clear(&tenant, place);
+        }
+    }
+
+    /// The question whose turn it is, and the tenant whose turn it takes.
+    pub(super) fn next(&mut self) -> Option<(K, TenantId)> {
+        let (pass, tenant) = self.order.pop_first()?;
+        self.virtual_time = pass;
+        let line = self.lines.get_mut(&tenant).expect("a tenant in the order has a line");
+        let (_, question) = line.waiting.pop_first().expect("a line in the order is not empty");
+        line.pass = pass + line.stride;
+        if !line.waiting.is_empty() {
+            self.order.insert((line.pass, tenant.clone()));
+        }
+        self.remove(&question);
+        self.forget_caught_up();
+        Some((question, tenant))
+    }
+
+    /// How many turns come before the question's own; `None` if it does not stand anywhere.
+    pub(super) fn turns_before(&self, question: &K) -> Option<usize> {
+        let places = self.standing.get(question)?;
+        places
+            .iter()
+            .filter_map(|(tenant, place)| {
+                let line = self.lines.get(tenant)?;
+                Some(self.count(tenant, line.pass, line.stride, line.waiting.range(..place).count()))
+            })
+            .min()
+    }
+
+    /// How many turns would come before a question that were put at the end of the tenant's line now.
+    pub(super) fn turns_before_newcomer(&self, tenant: &TenantId, weight: u32) -> usize {
+        let stride = STRIDE / u64::from(weight.max(1));
+        match self.lines.get(tenant) {
+            Some(line) => self.count(tenant, line.pass.max(self.virtual_time), stride, line.waiting.len()),
+            None => self.count(tenant, self.virtual_time, stride, 0),
+        }
+    }
+
+    /// How many questions stand in the tenant's line.
+    pub(super) fn waiting_of(&self, tenant: &TenantId) -> usize {
+        self.lines.get(tenant).map_or(0, |line| line.waiting.len())
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The tenants with something waiting, and how much.
+    pub(super) fn lengths(&self) -> impl Iterator<Item = (&TenantId, usize)> {
+        self.order.iter().map(|(_, tenant)| (tenant, self.waiting_of(tenant)))
+    }
+
+    /// Own turns before, and each other tenant's turns whose virtual time comes first.
+    fn count(&self, tenant: &TenantId, pass: u64, stride: u64, ahead: usize) -> usize {
+        let own = u64::try_from(ahead).unwrap_or(u64::MAX);
+        let mine = pass.saturating_add(stride.saturating_mul(own));
+        let others = self.order.iter().filter(|(_, other)| other != tenant).filter_map(|(first, other)| {
+            let line = self.lines.get(other)?;
+            let gap = mine.checked_sub(*first)?;
+            // On a tie the order of names decides.
+            let reached =
+                if gap % line.stride == 0 && other > tenant { gap / line.stride } else { gap / line.stride + 1 };
+            Some(usize::try_from(reached).unwrap_or(usize::MAX).min(line.waiting.len()))
+        });
+        ahead + others.sum::<usize>()
+    }
+
+    fn clear(&mut self, tenant: &TenantId, place: Place) {
+        let Some(line) = self.lines.get_mut(tenant) else { return };
+        line.waiting.remove(&place);
+        if line.waiting.is_empty() {
+            self.order.remove(&(line.pass, tenant.clone()));
+        }
+    }
+
+    /// An idle line is remembered only while its pass lies ahead of the present: else leaving the line and coming back
+    /// would be a way to more turns. Looks at a few lines a turn, so that no turn pays for all.
+    fn forget_caught_up(&mut self) {
+        let now = self.virtual_time;
+        if self.order.is_empty() {
+            // Nobody waits: virtual time may jump past every idle line without favouring anyone.
+            self.virtual_time = self.lines.values().map(|line| line.pass).max().unwrap_or(now).max(now);
+            self.lines.clear();
+        } else if self.lines.len() > 2 * self.order.len() + 16 {
+            self.lines.retain(|_, line| !line.waiting.is_empty() || line.pass > now);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "turns_tests.rs"]
+mod tests;

@@ -1,0 +1,114 @@
+//! `[[tenants]]`: who may read what, how fast each may ask, and its share of the budget.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+
+use crate::model::{AppId, TenantId};
+use crate::settings::Section;
+
+/// All tenants, ids unique.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// In the order of the file.
+    pub tenants: Vec<TenantConfig>,
+}
+
+/// One `[[tenants]]` table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TenantConfig {
+    /// What the token's tenant claim says.
+    pub id: TenantId,
+    /// How fast it may send requests, held answers included.
+    pub rate: Rate,
+    /// Turns at the budget for each turn of a tenant of weight 1.
+    pub weight: u32,
+    /// What it may read; names and ids unique within the tenant.
+    pub apps: Vec<AppConfig>,
+}
+
+/// A tenant's own request rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a second over a long time.
+    pub requests_per_second: NonZeroU32,
+    /// Requests at once after a pause.
+    pub burst: NonZeroU32,
+}
+
+/// One app of a tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppConfig {
+    /// The name in the tenant's URLs.
+    pub name: Box<str>,
+    /// The vendor's id.
+    pub id: AppId,
+}
+
+/// Small enough that one tenant's turn never makes the others wait for minutes.
+const HIGHEST_WEIGHT: u64 = 100;
+const HIGHEST_RATE: u64 = 1_000_000;
+
+impl Config {
+    /// Reads every `[[tenants]]` table.
+    pub fn read(root: &mut Section<'_>) -> Option<Self> {
+        let mut seen = HashSet::new();
+        let tenants = root.each("tenants", |section| {
+            let tenant = TenantConfig::read(section)?;
+            if seen.insert(tenant.id.clone()) {
+                return Some(tenant);
+            }
+            section
+                .reject("id", format!("the tenant \"{}\" is configured twice; each needs an id of its own", tenant.id));
+            None
+        })?;
+        Some(Self { tenants })
+    }
+}
+
+impl TenantConfig {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let id = section.parsed("id", |text| word(text).map(TenantId::new));
+        let requests_per_second = section.optional_integer("requests_per_second", 1..=HIGHEST_RATE);
+        let burst = section.optional_integer("burst", 1..=HIGHEST_RATE);
+        let weight = section.optional_integer("weight", 1..=HIGHEST_WEIGHT);
+        let mut words = HashSet::new();
+        let apps = section.each("apps", |section| {
+            let app = AppConfig::read(section)?;
+            let ours: HashSet<Box<str>> = [app.name.clone(), Box::from(app.id.as_str())].into();
+            if words.is_disjoint(&ours) {
+                words.extend(ours);
+                return Some(app);
+            }
+            section.reject("name", "another app of this tenant has the same name or AppId; each must be unambiguous");
+            None
+        });
+        let requests_per_second = narrow(requests_per_second?, 50);
+        let burst = narrow(burst?, requests_per_second.get().saturating_mul(2));
+        Some(Self { id: id?, rate: Rate { requests_per_second, burst }, weight: narrow(weight?, 1).get(), apps: apps? })
+    }
+}
+
+impl AppConfig {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let name = section.parsed("name", |text| word(text).map(Box::from));
+        let id = section.parsed("app_id", |text| {
+            AppId::parse(text).ok_or_else(|| "not an AppId: 1 to 64 letters, digits, - or _".to_owned())
+        });
+        Some(Self { name: name?, id: id? })
+    }
+}
+
+/// Names stand in paths, headers and metric labels, so they keep to what needs no escaping anywhere.
+fn word(text: &str) -> Result<&str, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) && !matches!(text, "." | "..") {
+        return Ok(text);
+    }
+    Err("not a name that can stand in a URL: 1 to 64 letters, digits, -, _, . or ~".to_owned())
+}
+
+/// The accessors have bounded the value to 1 and above.
+fn narrow(value: Option<u64>, default: u32) -> NonZeroU32 {
+    let value = value.map_or(default, |value| u32::try_from(value).unwrap_or(u32::MAX));
+    NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN)
+}

@@ -1,0 +1,214 @@
+//! One call: sign, send, watch the guard, read at most so much, say what it meant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use reqwest::header::{AUTHORIZATION, DATE, HOST, HeaderValue};
+use reqwest::{RequestBuilder, Response};
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::connection::Connection;
+use super::skew::Skew;
+use super::{Config, Credentials, Draft, Fault, Kind, sign, wire};
+use crate::budget::{InFlight, Late, Permit};
+use crate::clock::Clock;
+use crate::model::Answer;
+use crate::query::{self, Askable};
+
+/// A few hundred regions of a hundred bytes make a large distribution.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+const OPERATION: &str = "ListOperationDistribution";
+const JSON: &str = "application/json";
+
+/// The vendor, as seen from here.
+#[derive(Debug)]
+pub struct Upstream {
+    config: Config,
+    credentials: ArcSwap<Credentials>,
+    host: String,
+    connection: Connection,
+    skew: Skew,
+    clock: Clock,
+}
+
+/// A call that was made.
+#[derive(Debug)]
+pub struct Sent {
+    /// What it brought.
+    pub result: Result<Answer, Fault>,
+    /// For the record.
+    pub cost: Cost,
+}
+
+/// What a call took, for logs and audits.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// The vendor's id of the call, where it gave a sane one.
+    pub request_id: Option<String>,
+    /// From the sending to the end.
+    pub took: Duration,
+}
+
+impl Upstream {
+    /// The vendor as configured. Fails where no TLS client can be built.
+    pub fn new(config: Config, clock: Clock) -> Result<Self, reqwest::Error> {
+        let host = match (config.endpoint.host_str(), config.endpoint.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (host, _) => host.unwrap_or_default().to_owned(),
+        };
+        let connection = Connection::new(config.timeout)?;
+        let credentials = ArcSwap::from_pointee(config.credentials.clone());
+        Ok(Self { config, credentials, host, connection, skew: Skew::default(), clock })
+    }
+
+    /// The longest a call may take.
+    pub fn timeout(&self) -> Duration {
+        self.config.timeout
+    }
+
+    /// Asks the question, ending by `until` at the latest. `Late` gives the permit's slot back unused.
+    pub async fn call(
+        &self,
+        permit: Permit,
+        question: &Askable,
+        rules: &query::Config,
+        until: Instant,
+    ) -> Result<Sent, Late> {
+        let now = self.clock.now();
+        let question = question.question();
+        let settled = question.settles_at(rules).as_second() <= now.as_second();
+        let request = self.request(wire::body(question, &self.config.names));
+        let opened = self.connection.opened();
+        let in_flight = permit.send()?;
+        let start = Instant::now();
+        let until = until.min(start + self.config.timeout);
+        let ended = self.watch(&in_flight, opened, timeout_at(until, exchange(request, &in_flight))).await;
+
+        let (result, request_id) = match ended {
+            Err(_elapsed) => (Err(Fault::of(Kind::TimedOut)), None),
+            Ok(Err(Unanswered::NeverSent)) => {
+                in_flight.never_sent();
+                let cost = Cost { request_id: None, took: start.elapsed() };
+                return Ok(Sent { result: Err(Fault::of(Kind::Unreachable)), cost });
+            }
+            Ok(Err(Unanswered::Broken)) => (Err(Fault::of(Kind::Broken)), None),
+            Ok(Ok(reply)) => {
+                let (result, request_id) = match &reply.body {
+                    Ok(body) => wire::read(reply.status, body, now, settled),
+                    Err(kind) => (Err(Fault::of(*kind)), None),
+                };
+                match result.as_ref().err().map(|fault| fault.kind) {
+                    Some(Kind::Throttled) => in_flight.throttled(),
+                    _ => in_flight.answered(),
+                }
+                if result.as_ref().is_err_and(|fault| fault.kind == Kind::Clock) {
+                    self.skew.learn(reply.date.as_deref(), self.clock.now());
+                }
+                (result, request_id)
+            }
+        };
+        Ok(Sent { result, cost: Cost { request_id, took: start.elapsed() } })
+    }
+
+    /// Lets the slot's second begin when the guard has passed, if no connection had to be opened meanwhile.
+    async fn watch<T>(&self, in_flight: &InFlight, opened: u64, exchange: impl Future<Output = T>) -> T {
+        tokio::pin!(exchange);
+        if let Some(arrives_by) = in_flight.arrives_by() {
+            tokio::select! {
+                biased;
+                ended = &mut exchange => return ended,
+                () = sleep_until(arrives_by) => if self.connection.opened() == opened {
+                    in_flight.arrived();
+                },
+            }
+        }
+        exchange.await
+    }
+
+    /// The signed request. Signed anew for every call: the signature holds the time.
+    fn request(&self, body: Vec<u8>) -> RequestBuilder {
+        let credentials: Arc<Credentials> = self.credentials.load_full();
+        let x_date = self.skew.correct(self.clock.now()).strftime("%Y%m%dT%H%M%SZ").to_string();
+        let body_hash = sign::body_hash(&body);
+        let token = credentials.session_token.as_ref().map(ExposeSecret::expose_secret);
+        let mut headers = vec![
+            ("content-type", JSON),
+            ("host", &*self.host),
+            ("x-content-sha256", &*body_hash),
+            ("x-date", &*x_date),
+        ];
+        headers.extend(token.map(|token| ("x-security-token", token)));
+        let signed = super::sign(
+            &Draft {
+                method: "POST",
+                path: "/",
+                query: &[("Action", OPERATION), ("Version", &self.config.version)],
+                headers: &headers,
+                body_hash: &body_hash,
+                x_date: &x_date,
+                region: &self.config.region,
+                service: &self.config.service,
+            },
+            &credentials,
+        );
+        let mut url = self.config.endpoint.clone();
+        url.set_query(Some(&signed.query));
+        let request = self.connection.client().post(url).header(AUTHORIZATION, sensitive(&signed.authorization));
+        let request = headers.iter().filter(|(name, _)| *name != "host").fold(request, |request, (name, value)| {
+            let value = if *name == "x-security-token" { sensitive(value) } else { plain(value) };
+            request.header(*name, value)
+        });
+        request.header(HOST, plain(&self.host)).body(body)
+    }
+}
+
+/// What came back, as far as it was read.
+struct Reply {
+    status: u16,
+    date: Option<String>,
+    body: Result<Vec<u8>, Kind>,
+}
+
+/// Why nothing came back.
+enum Unanswered {
+    NeverSent,
+    Broken,
+}
+
+/// Sends and reads. The first sight of an answer proves that the call arrived.
+async fn exchange(request: RequestBuilder, in_flight: &InFlight) -> Result<Reply, Unanswered> {
+    let mut response = request.send().await.map_err(|error| {
+        let error = error.without_url();
+        tracing::debug!(%error, "no answer from the upstream");
+        if error.is_connect() { Unanswered::NeverSent } else { Unanswered::Broken }
+    })?;
+    in_flight.arrived();
+    let status = response.status().as_u16();
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    let body = read_body(&mut response).await;
+    Ok(Reply { status, date, body })
+}
+
+async fn read_body(response: &mut Response) -> Result<Vec<u8>, Kind> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_broken| Kind::Broken)? {
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(Kind::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn plain(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("the configuration admits only visible ASCII into headers")
+}
+
+/// Kept out of debug prints, the library's own included.
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = plain(text);
+    value.set_sensitive(true);
+    value
+}

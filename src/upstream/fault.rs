@@ -1,0 +1,192 @@
+//! What went wrong at the vendor or on the way there: theirs, as against a refusal, which is ours. One table says of
+//! each kind whether asking again may help and whose doing it is.
+
+use super::codes::{Code, sounds_like_throttling};
+use crate::model::Blame;
+
+/// A call that brought no answer. Carries nothing of the vendor's text but documented codes and its request id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.kind.describe())]
+pub struct Fault {
+    /// What happened.
+    pub kind: Kind,
+    /// The documented code, where the vendor gave one.
+    pub code: Option<Code>,
+    /// The vendor's id of the call: 1 to 64 letters, digits, `-` or `_`.
+    pub request_id: Option<String>,
+}
+
+/// The ways a call can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The vendor says that the account was too fast.
+    Throttled,
+    /// An internal error of the vendor, or a 5xx.
+    Failing,
+    /// No connection could be opened; nothing was sent.
+    Unreachable,
+    /// The connection broke before the whole answer was here.
+    Broken,
+    /// No whole answer within `upstream.timeout`.
+    TimedOut,
+    /// An answer that is not the documented form.
+    Malformed,
+    /// An answer beyond the size that is read.
+    TooLarge,
+    /// The vendor finds our clock wrong; the skew is learnt from its `Date`.
+    Clock,
+    /// The vendor does not accept the master key or our signature.
+    Credentials,
+    /// The master key may not read this app.
+    Denied,
+    /// The vendor refuses the request as such.
+    Refused,
+}
+
+impl Fault {
+    /// A fault without any word of the vendor's.
+    pub(super) fn of(kind: Kind) -> Self {
+        Self { kind, code: None, request_id: None }
+    }
+
+    /// Reads the vendor's verdict from its error code and the status it came with. Throttling is known by either:
+    /// the vendor's documents and third-party logs show it at 200, 400 and 429.
+    pub(super) fn classify(status: u16, code: Option<&str>, request_id: Option<&str>) -> Self {
+        let documented = code.and_then(Code::recognise);
+        let kind = match (documented, status) {
+            (_, 429) => Kind::Throttled,
+            _ if code.is_some_and(sounds_like_throttling) => Kind::Throttled,
+            (Some(code), _) => code.kind(),
+            (None, 500..=599) => Kind::Failing,
+            (None, 401) => Kind::Credentials,
+            (None, 403) => Kind::Denied,
+            (None, 400..=499) => Kind::Refused,
+            (None, _) => Kind::Malformed,
+        };
+        let sane = |id: &&str| {
+            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        Self { kind, code: documented, request_id: request_id.filter(sane).map(str::to_owned) }
+    }
+}
+
+impl Kind {
+    /// Every kind, for tables and tests.
+    pub const ALL: [Self; 11] = [
+        Self::Throttled,
+        Self::Failing,
+        Self::Unreachable,
+        Self::Broken,
+        Self::TimedOut,
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Clock,
+        Self::Credentials,
+        Self::Denied,
+        Self::Refused,
+    ];
+
+    /// Whether the same call may succeed a moment later. A wrong clock may: its skew has just been learnt.
+    pub fn may_pass(self) -> bool {
+        match self {
+            Self::Throttled | Self::Failing | Self::Unreachable | Self::Broken | Self::TimedOut | Self::Clock => true,
+            Self::Malformed | Self::TooLarge | Self::Credentials | Self::Denied | Self::Refused => false,
+        }
+    }
+
+    /// Whose doing it is.
+    pub fn blame(self) -> Blame {
+        match self {
+            Self::Throttled
+            | Self::Failing
+            | Self::Unreachable
+            | Self::Broken
+            | Self::TimedOut
+            | Self::Malformed
+            | Self::TooLarge => Blame::Upstream,
+            Self::Clock | Self::Credentials | Self::Denied | Self::Refused => Blame::Gateway,
+        }
+    }
+
+    /// The word for logs and metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Failing => "failing",
+            Self::Unreachable => "unreachable",
+            Self::Broken => "broken",
+            Self::TimedOut => "timed_out",
+            Self::Malformed => "malformed",
+            Self::TooLarge => "too_large",
+            Self::Clock => "clock",
+            Self::Credentials => "credentials",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// One sentence for the caller: what happened and who can mend it.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Throttled => {
+                "The upstream says that the account exceeded its rate. Somebody else may be using it; ask again later."
+            }
+            Self::Failing => "The upstream failed. Ask again later.",
+            Self::Unreachable => "The upstream could not be reached. Ask again later.",
+            Self::Broken => "The connection to the upstream broke before its answer was complete. Ask again later.",
+            Self::TimedOut => "The upstream did not answer in time. Ask again later.",
+            Self::Malformed => {
+                "The upstream answered something that is not a distribution. Ask again later, or tell the platform team."
+            }
+            Self::TooLarge => "The upstream's answer was larger than any distribution. Tell the platform team.",
+            Self::Clock => "The upstream finds the gateway's clock wrong. Tell the platform team.",
+            Self::Credentials => "The upstream does not accept the gateway's credentials. Tell the platform team.",
+            Self::Denied => "The gateway's credentials may not read this app at the upstream. Tell the platform team.",
+            Self::Refused => "The upstream refused the question. Tell the platform team; the code says why.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_is_known_by_its_code_or_by_its_status() {
+        for (status, code) in [
+            (429, None),
+            (429, Some("InvalidParameter")),
+            (200, Some("FlowLimitExceeded.QPSOverLimit")),
+            (400, Some("AccountFlowLimitExceeded")),
+            (200, Some("SomethingFlowLimitExceeded.New")),
+        ] {
+            assert_eq!(Fault::classify(status, code, None).kind, Kind::Throttled, "{status} {code:?}");
+        }
+    }
+
+    #[test]
+    fn a_documented_code_outweighs_the_status() {
+        for (status, code, kind) in [
+            (200, "InternalError", Kind::Failing),
+            (403, "InvalidTimestamp", Kind::Clock),
+            (400, "InvalidTimestamp", Kind::Clock),
+            (500, "SignatureDoesNotMatch", Kind::Credentials),
+            (200, "AccessDenied.NoPermissionForApp", Kind::Denied),
+            (404, "InvalidActionOrVersion", Kind::Refused),
+            (503, "Unheard.Of", Kind::Failing),
+            (200, "Unheard.Of", Kind::Malformed),
+            (418, "Unheard.Of", Kind::Refused),
+        ] {
+            assert_eq!(Fault::classify(status, Some(code), None).kind, kind, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn only_documented_codes_and_plain_ids_survive() {
+        let fault = Fault::classify(400, Some("Secret.Leak"), Some("id with spaces <b>"));
+        assert_eq!((fault.code, fault.request_id), (None, None));
+        let fault = Fault::classify(400, Some("InvalidParameter.IllegalAppId"), Some("2026-abc_DEF"));
+        assert_eq!(fault.code.map(Code::as_str), Some("InvalidParameter.IllegalAppId"));
+        assert_eq!(fault.request_id.as_deref(), Some("2026-abc_DEF"));
+    }
+}

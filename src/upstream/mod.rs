@@ -1,0 +1,21 @@
+//! Permit + question → `Answer`, or a `Fault`: the one place that speaks to the vendor.
+//!
+//! In: a `budget::Permit`, by value, and a `query::Askable`. The operation is not a parameter, so nothing but
+//! `ListOperationDistribution` can ever be signed with the master key.
+
+mod call;
+mod codes;
+mod config;
+mod connection;
+mod credentials;
+mod fault;
+mod sign;
+mod skew;
+mod wire;
+
+pub use self::call::{Cost, Sent, Upstream};
+pub use self::codes::Code;
+pub use self::config::{Config, Names};
+pub use self::credentials::Credentials;
+pub use self::fault::{Fault, Kind};
+pub use self::sign::{Draft, Signed, sign};

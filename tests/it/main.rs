@@ -1,0 +1,1 @@
+//! The integration tests: the gateway as its users meet it.
