@@ -3,7 +3,7 @@
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
 TOOLS = target/tools
-PROFILE ?= quick
+PROFILE ?= dev
 
 .PHONY: help demo test check fmt lint doc deny release clean
 

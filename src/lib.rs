@@ -5,24 +5,24 @@
 //! `tests/it/layering.rs` checks. Start with `pipeline`, where the stages are strung together.
 
 // The ground floor.
-pub mod clock;
 pub mod model;
+pub mod clock;
 pub mod settings;
 pub mod telemetry;
 
 // The path.
 pub mod auth;
-pub mod budget;
-pub mod cache;
-pub mod pipeline;
-pub mod query;
-pub mod queue;
 pub mod tenancy;
+pub mod query;
+pub mod cache;
+pub mod budget;
 pub mod upstream;
+pub mod queue;
+pub mod pipeline;
 
 // The house around it.
+pub mod edge;
+pub mod config;
+pub mod simulator;
 pub mod app;
 pub mod cli;
-pub mod config;
-pub mod edge;
-pub mod simulator;

@@ -63,6 +63,9 @@ impl IssuerSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let issuer = section.text("issuer");
         let audiences = section.texts("audiences");
+        if audiences.as_ref().is_some_and(Vec::is_empty) {
+            section.reject("audiences", ConfigFault::AudienceMissing.to_string());
+        }
         let algorithms = algorithms(section);
         let tenant_claim = section
             .optional_parsed("tenant_claim", |text| text.parse::<TenantClaim>().map_err(|fault| fault.to_string()));

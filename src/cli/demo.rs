@@ -17,8 +17,10 @@ use crate::config;
 use crate::simulator::{self, Settings, Simulator};
 use crate::telemetry;
 
-/// Run everything on this machine: a simulated upstream, a gateway with two tenants, and ready-made tokens printed as
-/// curl lines. No file, no account and no network are needed.
+/// Run everything on this machine, with curl lines to paste.
+///
+/// A simulated upstream, a gateway with two tenants, and ready-made tokens, all on loopback. No file, no account and no
+/// network are needed. Runs until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
     /// Where the gateway listens; port 0 takes any that is free

@@ -30,15 +30,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the gateway
     Serve(serve::Serve),
-    /// Run everything on this machine: a simulated upstream, a gateway, two tenants
     Demo(demo::Demo),
-    /// Read a configuration, print what would run, and report every mistake
     Check(check::Check),
-    /// Print a development token for a tenant
     Token(token::Token),
-    /// Run the simulated upstream alone
     Simulate(simulate::Simulate),
 }
 

@@ -8,7 +8,9 @@ use super::{Failed, duration, runtime, terminal};
 use crate::simulator::{self, ORDERS, Order, Settings};
 use crate::telemetry::{self, Format};
 
-/// Run the simulated upstream alone: strict signatures, two calls a second, 30 days back, 7 days a window.
+/// Run the simulated upstream alone.
+///
+/// It is strict: signatures, two calls a second, 30 days back, 7 days a window.
 ///
 /// Point a gateway at it with SLUICE_UPSTREAM__ENDPOINT. GET /_simulator/arrivals lists what arrived,
 /// GET /_simulator/worst-window says how many calls came within one second, POST and DELETE /_simulator/faults order
@@ -28,7 +30,7 @@ pub(super) struct Simulate {
     /// The key it knows
     #[arg(long, value_name = "ID", default_value_t = Settings::default().access_key_id)]
     access_key_id: String,
-    /// The secret of that key; the default is a made-up one that --help does not hide
+    /// The secret of that key; the default is made up and guards nothing
     #[arg(long, value_name = "SECRET", default_value_t = Settings::default().secret_access_key)]
     secret_access_key: String,
     /// The session token it wants, if any
@@ -74,6 +76,6 @@ impl Simulate {
 }
 
 fn orders() -> String {
-    let rows: Vec<_> = ORDERS.iter().map(|(order, meaning)| format!("  {order:<22} {meaning}")).collect();
+    let rows: Vec<_> = ORDERS.iter().map(|(order, meaning)| format!("  {order:<30} {meaning}")).collect();
     format!("Faults:\n{}", rows.join("\n"))
 }

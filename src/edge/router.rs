@@ -35,7 +35,7 @@ const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
 pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flight: usize) -> Router {
     let shared = Shared { pipeline, rate_limits: Arc::default() };
     let method_not_allowed = || async { Problem::method_not_allowed("GET, HEAD").into_response() };
-    Router::new()
+    let router = Router::new()
         .route("/apps", get(apps::apps))
         .route("/apps/{app}/distribution", get(distribution::distribution))
         .route_layer(middleware::from_fn_with_state(shared.clone(), visitor))
@@ -47,16 +47,14 @@ pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flig
         .layer(middleware::from_fn_with_state(Front::new(max_in_flight), front))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(etag::tag_codings))
-        .layer(cors(cors_origins))
-        .with_state(shared)
+        .with_state(shared);
+    // Without origins there is nothing to add: the layer would answer every OPTIONS.
+    if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)) }
 }
 
-/// Who may read answers from a page. Without origins the headers are never sent. `Vary` is the front's.
+/// Who may read answers from a page. `Vary` is the front's.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let named = HeaderName::from_static;
-    if origins.is_empty() {
-        return CorsLayer::new().vary([]);
-    }
     CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::HEAD])

@@ -1,1 +1,26 @@
-//! The integration tests: the gateway as its users meet it.
+//! The gateway as its users meet it: real HTTP, real tokens, a simulated upstream that audits what arrives.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets one of these has failed"
+)]
+
+mod support;
+
+mod admin;
+mod answers;
+mod browsers;
+mod budget;
+mod canaries;
+mod commands;
+mod drain;
+mod faults;
+mod flights;
+mod isolation;
+mod layering;
+mod patience;
+mod problems;
+mod stale;
+mod tokens;

@@ -1,0 +1,168 @@
+//! The command line as its users meet it: words, exit codes, and lines that can be pasted.
+
+use std::process::Command;
+
+use crate::support::{Files, Process, sluice};
+
+const GOOD: &str = r#"
+[upstream]
+access_key_id = "AKLTsomething"
+secret_access_key = "very-secret"
+[[issuers]]
+issuer = "https://sso.test"
+audiences = ["sluice"]
+public_key_file = "public.pem"
+signing_key_file = "private.pem"
+[[tenants]]
+id = "red"
+apps = [{ name = "app-0", app_id = "red0000000000000000" }]
+"#;
+
+const BAD: &str = r#"[server]
+listen = "everywhere"
+drian = "30s"
+[upstream]
+endpoint = "http://rtc.example.com"
+access_key_id = 5
+timeout = "10x"
+[budget]
+calls = 0
+[[issuers]]
+issuer = "https://sso.test"
+audiences = []
+public_key_file = "missing.pem"
+[[tenants]]
+id = "red"
+apps = [{ name = "a b", app_id = "red" }]
+[[tenants]]
+id = "red"
+apps = []
+"#;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn check_prints_what_would_run_with_secrets_masked() {
+    let output = Files::new(GOOD).run(&["check"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let printed = text(&output.stdout);
+    assert!(printed.contains("secret_access_key = \"***\"") && printed.contains("max_wait = \"10s\""), "{printed}");
+    assert!(!printed.contains("very-secret"));
+}
+
+#[test]
+fn check_tells_every_mistake_at_once_with_its_key_and_line() {
+    let files = Files::new(BAD);
+    for command in ["check", "serve"] {
+        let output = files.run(&[command]);
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        let told = text(&output.stderr);
+        for (line, key) in [
+            (2, "server.listen"),
+            (3, "server.drian"),
+            (5, "upstream.endpoint"),
+            (6, "upstream.access_key_id"),
+            (7, "upstream.timeout"),
+            (9, "budget.calls"),
+            (12, "issuers[0].audiences"),
+            (13, "issuers[0].public_key_file"),
+            (16, "tenants[0].apps[0].name"),
+        ] {
+            let place = format!("sluice.toml:{line}: {key}: ");
+            assert!(told.contains(&place), "{place} is not told:\n{told}");
+        }
+        assert!(told.contains("upstream.secret_access_key"), "{told}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_a_mistake_and_a_missing_argument_wrong_usage() {
+    let missing = sluice(&["check", "--config", "/nonexistent.toml"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(78));
+    assert!(text(&missing.stderr).contains("/nonexistent.toml"));
+    assert_eq!(sluice(&["check"]).output().unwrap().status.code(), Some(2));
+    assert_eq!(sluice(&["frobnicate"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let files = Files::new(GOOD);
+    let mut check = sluice(&["check", "--config", &files.config()]);
+    let output = check.env("SLUICE_QUEUE__MAX_WAIT", "77s").output().unwrap();
+    assert!(text(&output.stdout).contains("max_wait = \"77s\""), "{output:?}");
+    let mut check = sluice(&["check", "--config", &files.config()]);
+    let output = check.env("SLUICE_QUEUE__MAXWAIT", "77s").output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stderr).contains("SLUICE_QUEUE__MAXWAIT"), "{output:?}");
+}
+
+#[test]
+fn token_prints_a_token_and_says_why_when_it_cannot() {
+    let files = Files::new(GOOD);
+    let output = files.run(&["token", "--tenant", "red"]);
+    assert_eq!((output.status.code(), text(&output.stdout).trim().split('.').count()), (Some(0), 3), "{output:?}");
+    for (arguments, says) in [
+        (vec!["token", "--tenant", "red", "--ttl", "48h"], "at most"),
+        (vec!["token", "--tenant", "red", "--issuer", "https://other"], "https://sso.test"),
+    ] {
+        let output = files.run(&arguments);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{output:?}");
+        assert!(text(&output.stderr).contains(says), "{output:?}");
+    }
+}
+
+#[test]
+fn help_fits_a_terminal_of_eighty_columns() {
+    for command in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["demo", "--help"],
+        &["check", "--help"],
+        &["token", "--help"],
+        &["simulate", "--help"],
+    ] {
+        let output = sluice(command).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let help = text(&output.stdout);
+        assert!(help.len() > 200, "{help}");
+        let widest = help.lines().max_by_key(|line| line.chars().count()).unwrap();
+        assert!(widest.chars().count() <= 80, "{command:?}: {widest}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_plainly() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = sluice(&["demo", "--listen", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains(&address) && told.contains("--listen 127.0.0.1:0"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_curl_line_of_the_demo_can_be_pasted() {
+    let mut process = Process::start(&mut sluice(&["demo", "--listen", "127.0.0.1:0"]));
+    let guide = process.prints(|text| text.contains("logged below").then(|| text.to_owned())).await;
+    let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
+    let expected = [
+        "fwd=miss; stored",
+        "fwd=miss; stored",
+        "app-not-found",
+        "fwd=miss; stored",
+        "window-too-long",
+        "calls_sent",
+        "answered",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{guide}");
+    for (line, expected) in lines.iter().zip(expected) {
+        let output = Command::new("sh").args(["-c", line]).output().unwrap();
+        assert!(text(&output.stdout).contains(expected), "{line}\n{output:?}");
+    }
+    let again = Command::new("sh").args(["-c", lines[0]]).output().unwrap();
+    assert!(text(&again.stdout).contains("cache-status: sluice; hit"), "{again:?}");
+    process.signal("INT");
+    assert_eq!(process.ended().await, Some(0));
+}

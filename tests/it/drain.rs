@@ -1,0 +1,99 @@
+//! Stopping: not ready at once, serving for the drain, finishing what is under way, exit code 0.
+
+use std::time::Duration;
+
+use sluice::simulator::{Settings, start};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{Asker, Files, Process, settled_day, sluice};
+
+fn configuration(endpoint: &str, drain: &str) -> String {
+    let Settings { access_key_id, secret_access_key, .. } = Settings::default();
+    format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+drain = "{drain}"
+[upstream]
+endpoint = "{endpoint}"
+access_key_id = "{access_key_id}"
+secret_access_key = "{secret_access_key}"
+[[issuers]]
+issuer = "https://sso.test"
+audiences = ["sluice"]
+public_key_file = "public.pem"
+signing_key_file = "private.pem"
+[[tenants]]
+id = "red"
+apps = [{{ name = "app-0", app_id = "red0000000000000000" }}]
+"#
+    )
+}
+
+/// A serving process, an asker and an operator.
+async fn serving(endpoint: &str, drain: &str) -> (Process, Asker, Asker) {
+    let files = Files::new(&configuration(endpoint, drain));
+    let token = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap();
+    let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
+    let field = |line: &serde_json::Value, name: &str| line[name].as_str().map(|address| format!("http://{address}"));
+    let (public, admin) = process
+        .prints(|text| {
+            let line = text.lines().find(|line| line.contains("\"message\":\"serving\""))?;
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            field(&line, "listen").zip(field(&line, "admin_listen"))
+        })
+        .await;
+    (process, Asker::new(public, Some(token.trim().to_owned())), Asker::new(admin, None))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sigterm_drops_readiness_serves_on_finishes_and_exits_with_0() {
+    let upstream = start(Settings { latency: Duration::from_millis(1500), ..Settings::default() }).await.unwrap();
+    let (mut process, asker, operator) = serving(&upstream.endpoint(), "1s").await;
+    assert_eq!(operator.get("/readyz").await.status, 200);
+    let slow = {
+        let asker = asker.clone();
+        tokio::spawn(async move { asker.ask("app-0", &settled_day(0)).await })
+    };
+    // Under way when the signal comes, and when the drain is over: it waits for the past's second, then for 1.5 s.
+    sleep(Duration::from_millis(1200)).await;
+    process.signal("TERM");
+    sleep(Duration::from_millis(200)).await;
+    let ready = operator.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["reasons"][0]), (503, &"draining".into()));
+    assert_eq!(asker.get("/apps").await.status, 200, "still serving");
+    assert_eq!(slow.await.unwrap().status, 200, "what was under way is finished");
+    assert_eq!(process.ended().await, Some(0));
+    assert!(asker.try_send("GET", "/apps", "").await.is_err(), "the port is closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_that_waits_when_the_drain_ends_is_told_so() {
+    let upstream = start(Settings::default()).await.unwrap();
+    let (mut process, asker, _) = serving(&upstream.endpoint(), "0s").await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for day in 0..10 {
+        let asker = asker.clone();
+        waiting.spawn(async move { asker.ask("app-0", &settled_day(day)).await });
+    }
+    sleep(Duration::from_millis(400)).await;
+    process.signal("INT");
+    let replies = waiting.join_all().await;
+    assert!(replies.iter().all(|reply| reply.status == 503 && reply.problem() == "draining"), "{replies:?}");
+    assert!(replies.iter().all(|reply| reply.retry_after() == 1));
+    assert_eq!(process.ended().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_signal_cuts_the_drain_short() {
+    let upstream = start(Settings::default()).await.unwrap();
+    let (mut process, asker, _) = serving(&upstream.endpoint(), "5m").await;
+    assert_eq!(asker.get("/apps").await.status, 200);
+    let began = Instant::now();
+    process.signal("TERM");
+    sleep(Duration::from_millis(300)).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0));
+    assert!(began.elapsed() < Duration::from_secs(20));
+}

@@ -1,0 +1,159 @@
+//! A whole house in this process: the simulated upstream, a gateway before it, four tenants with tokens.
+
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretSlice};
+use sluice::app::{Gateway, Past};
+use sluice::auth::keygen::{self, KeyPair};
+use sluice::auth::{Algorithm, Minter, NewToken, SigningKey};
+use sluice::clock::Clock;
+use sluice::config;
+use sluice::simulator::{self, Settings, Simulator};
+
+use super::Asker;
+
+pub(crate) const TENANTS: [&str; 4] = ["red", "green", "blue", "gray"];
+pub(crate) const APPS_PER_TENANT: usize = 10;
+const ISSUER: &str = "https://sso.test";
+
+/// What a test wants to be different.
+pub(crate) struct Plan {
+    /// The upstream's manners.
+    pub(crate) upstream: Settings,
+    /// TOML over the defaults. May not repeat the sections of `House`.
+    pub(crate) toml: &'static str,
+    /// Lines of `[upstream]`.
+    pub(crate) upstream_toml: &'static str,
+    /// Lines of `[[issuers]]`.
+    pub(crate) issuer_toml: &'static str,
+    /// Lines of each `[[tenants]]`.
+    pub(crate) tenant_toml: &'static str,
+    /// What the budget is told of its past.
+    pub(crate) past: Past,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            upstream: Settings::default(),
+            toml: "",
+            upstream_toml: "",
+            issuer_toml: "",
+            tenant_toml: "requests_per_second = 100000\nburst = 100000",
+            past: Past::None,
+        }
+    }
+}
+
+impl Plan {
+    /// An upstream that needs this long for an answer.
+    pub(crate) fn latency(latency: Duration) -> Self {
+        Self { upstream: Settings { latency, ..Settings::default() }, ..Self::default() }
+    }
+
+    pub(crate) fn with_toml(self, toml: &'static str) -> Self {
+        Self { toml, ..self }
+    }
+
+    pub(crate) async fn build(self) -> House {
+        let (key_id, secret) = (self.upstream.access_key_id.clone(), self.upstream.secret_access_key.clone());
+        let upstream = simulator::start(self.upstream).await.unwrap();
+        let pair = keygen::generate(Algorithm::Es256).unwrap();
+        let tenants: String = TENANTS.iter().map(|tenant| tenant_table(tenant, self.tenant_toml)).collect();
+        let text = format!(
+            r#"
+{toml}
+[upstream]
+endpoint = "{endpoint}"
+access_key_id = "{key_id}"
+secret_access_key = "{secret}"
+{upstream_toml}
+[[issuers]]
+issuer = "{ISSUER}"
+audiences = ["sluice"]
+public_key = """{public}"""
+{issuer_toml}
+{tenants}
+"#,
+            toml = self.toml,
+            upstream_toml = self.upstream_toml,
+            issuer_toml = self.issuer_toml,
+            endpoint = upstream.endpoint(),
+            public = pair.public_pem,
+        );
+        let mut loaded = config::load_text(Path::new("test"), &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        loaded.config.server.listen = "127.0.0.1:0".parse().unwrap();
+        loaded.config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
+        let gateway = Gateway::start(loaded.config, self.past, Clock::system()).await.unwrap();
+        let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
+        House { upstream, gateway, pair, asker }
+    }
+}
+
+/// The AppId of a tenant's app: apps are named `app-0` to `app-9` in every tenant, and are different apps.
+pub(crate) fn app_id(tenant: &str, app: usize) -> String {
+    format!("{tenant}000000000000{app:04}")
+}
+
+fn tenant_table(tenant: &str, lines: &str) -> String {
+    let apps: Vec<_> = (0..APPS_PER_TENANT)
+        .map(|app| format!(r#"{{ name = "app-{app}", app_id = "{}" }}"#, app_id(tenant, app)))
+        .collect();
+    format!("[[tenants]]\nid = \"{tenant}\"\n{lines}\napps = [{}]\n", apps.join(", "))
+}
+
+/// Upstream, gateway and keys.
+pub(crate) struct House {
+    pub(crate) upstream: Simulator,
+    pub(crate) gateway: Gateway,
+    pair: KeyPair,
+    asker: Asker,
+}
+
+impl House {
+    /// An asker with a token of this tenant.
+    pub(crate) fn asker(&self, tenant: &str) -> Asker {
+        self.asker.clone().with_token(self.token(tenant))
+    }
+
+    /// An asker without a token.
+    pub(crate) fn stranger(&self) -> Asker {
+        self.asker.clone()
+    }
+
+    /// Somebody at the admin listener.
+    pub(crate) fn operator(&self) -> Asker {
+        self.asker.sibling(format!("http://{}", self.gateway.addresses().admin), None)
+    }
+
+    pub(crate) fn token(&self, tenant: &str) -> String {
+        self.token_with(|token| token.tenant = tenant)
+    }
+
+    /// A token that `change` has had its way with.
+    pub(crate) fn token_with<'a>(&self, change: impl FnOnce(&mut NewToken<'a>)) -> String {
+        let key =
+            SigningKey::PrivateKeyPem(SecretSlice::from(self.pair.private_pem.expose_secret().as_bytes().to_vec()));
+        let claim = Box::leak(Box::default());
+        let mut token = NewToken {
+            issuer: ISSUER,
+            audience: "sluice",
+            tenant_claim: claim,
+            tenant: TENANTS[0],
+            subject: "tester",
+            scope: "",
+            issued_at: Clock::system().now(),
+            ttl: Duration::from_secs(3600),
+            token_id: None,
+            not_before: None,
+        };
+        change(&mut token);
+        Minter::new(&key, &[], None).unwrap().mint(&token).unwrap()
+    }
+
+    /// How many calls the upstream saw.
+    pub(crate) fn calls(&self) -> usize {
+        self.upstream.arrivals().len()
+    }
+}

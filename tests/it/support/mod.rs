@@ -1,0 +1,11 @@
+//! What the tests build from: a house (upstream and gateway in this process), askers, and days to ask for.
+
+mod asking;
+mod days;
+mod house;
+mod process;
+
+pub(crate) use asking::{Asker, Reply};
+pub(crate) use days::{moving_day, now, settled_day, settled_week};
+pub(crate) use house::{APPS_PER_TENANT, House, Plan, TENANTS, app_id};
+pub(crate) use process::{Files, Process, sluice};

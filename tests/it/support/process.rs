@@ -1,0 +1,112 @@
+//! The built binary, run as a user would: with files, arguments and signals.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sluice::auth::Algorithm;
+use sluice::auth::keygen;
+use tempfile::TempDir;
+
+/// The binary under test, without this process's environment.
+pub(crate) fn sluice(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
+    command.args(arguments).env_clear();
+    command
+}
+
+/// A directory with keys and a configuration.
+pub(crate) struct Files(TempDir);
+
+impl Files {
+    /// An ES256 key pair as `public.pem` and `private.pem`, and this text as `sluice.toml`.
+    pub(crate) fn new(toml: &str) -> Self {
+        let directory = Self(tempfile::tempdir().unwrap());
+        let pair = keygen::generate(Algorithm::Es256).unwrap();
+        directory.write("public.pem", &pair.public_pem);
+        directory.write("private.pem", pair.private_pem.expose_secret());
+        directory.write("sluice.toml", toml);
+        directory
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn config(&self) -> String {
+        self.path("sluice.toml").display().to_string()
+    }
+
+    /// Runs a command on the configuration to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let config = self.config();
+        let (first, rest) = arguments.split_first().unwrap();
+        sluice(&[&[*first, "--config", &config], rest].concat()).output().unwrap()
+    }
+}
+
+/// A running command whose output goes to files. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    output: TempDir,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let output = tempfile::tempdir().unwrap();
+        let file = |name: &str| Stdio::from(std::fs::File::create(output.path().join(name)).unwrap());
+        let child = command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
+        Self { child, output }
+    }
+
+    /// Everything it has printed so far.
+    pub(crate) fn printed(&self) -> String {
+        let mut text = String::new();
+        for name in ["stdout", "stderr"] {
+            let path: &Path = &self.output.path().join(name);
+            std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+        }
+        text
+    }
+
+    /// Waits until `find` finds something in what it printed.
+    pub(crate) async fn prints<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
+        for _ in 0..600 {
+            if let Some(found) = find(&self.printed()) {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not printed in time:\n{}", self.printed());
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; gives the exit code.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        for _ in 0..600 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("it does not end:\n{}", self.printed());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
