@@ -5,10 +5,10 @@ DENY_VERSION = 0.20.2
 TOOLS = target/tools
 PROFILE ?= dev
 
-.PHONY: help demo test check fmt lint doc deny release clean
+.PHONY: help demo test check fmt lint doc deny advisories release clean
 
 help:            ## list these commands
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 demo:            ## a simulated upstream, a gateway, two tenants and curl lines; Ctrl-C stops it
 	$(CARGO) run --quiet --locked --profile $(PROFILE) -- demo $(ARGS)
@@ -29,6 +29,9 @@ doc:
 
 deny: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
+
+advisories: $(TOOLS)/bin/cargo-deny  ## known vulnerabilities of what we use; needs the network
+	$(TOOLS)/bin/cargo-deny --locked check advisories
 
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install cargo-deny --locked --no-default-features --version $(DENY_VERSION) --root $(TOOLS)

@@ -95,9 +95,11 @@ impl Gateway {
         let router = edge::public(Arc::clone(&pipeline), &config.server.cors_origins, config.server.max_in_flight);
         let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began };
         let (stop, stopped) = Stop::new();
+        // What is under way when turns are no longer given is at most one call from its end.
+        let last_answers = pipeline.call_time() + LAST_WORDS;
         let tasks = vec![
-            tokio::spawn(public.0.serve(router, stopped.clone())),
-            tokio::spawn(admin.0.serve(shown.router(), stopped)),
+            tokio::spawn(public.0.serve(router, stopped.clone(), last_answers)),
+            tokio::spawn(admin.0.serve(shown.router(), stopped, LAST_WORDS)),
         ];
         let running = Arc::clone(&pipeline);
         let dispatcher = tokio::spawn(async move { running.run().await });

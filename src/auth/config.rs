@@ -6,6 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretSlice;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::algorithm::{Algorithm, listed};
 use super::tenant_claim::TenantClaim;
@@ -40,6 +42,19 @@ pub enum KeySource {
     Jwks(Vec<u8>),
     /// A secret shared with the issuer.
     Secret(SecretSlice<u8>),
+}
+
+impl KeySource {
+    /// The names of its keys, where they have any.
+    pub(super) fn key_ids(&self) -> Vec<String> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        let Self::Jwks(bytes) = self else { return Vec::new() };
+        let keys = serde_json::from_slice::<Set>(bytes).map_or_else(|_| Vec::new(), |set| set.keys);
+        keys.iter().filter_map(|key| key.get("kid")?.as_str().map(str::to_owned)).collect()
+    }
 }
 
 /// What is wrong with an issuer's configuration.

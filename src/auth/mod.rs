@@ -32,7 +32,7 @@ use serde_json::Value;
 pub use algorithm::{Algorithm, Family, UnusableAlgorithm};
 pub use caller::Caller;
 pub use config::{ConfigFault, IssuerConfig, KeyFault, KeySource, SkipReason, SkippedKey};
-pub use issuers::{Config, IssuerSettings};
+pub use issuers::{Config, IssuerSettings, NoMinter};
 pub use mint::{MintFault, Minter, NewToken, SigningKey};
 pub use rejected::{Reason, Rejected};
 pub use tenant_claim::{NotAClaim, TenantClaim};

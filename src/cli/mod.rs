@@ -65,7 +65,7 @@ pub fn run() -> ExitCode {
 /// `--config`, which most commands take.
 #[derive(Debug, clap::Args)]
 struct ConfigFile {
-    /// The configuration file (TOML). Variables SLUICE_<SECTION>__<KEY> override it.
+    /// The configuration file (TOML). Variables such as SLUICE_QUEUE__MAX_WAIT override it.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{ConfigFile, Failed, duration, terminal};
-use crate::auth::{IssuerSettings, Minter, NewToken};
-use crate::clock::Clock;
+use crate::auth::IssuerSettings;
 
 /// Print a development token for a tenant.
 ///
@@ -61,21 +60,8 @@ impl Token {
             let longest = crate::settings::write_duration(config.max_lifetime);
             return Err(format!("--ttl is longer than the issuer's tokens may live; at most {longest} (max_lifetime)"));
         }
-        let key = issuer.signing.as_ref().ok_or("no signing key")?;
-        let minter = Minter::new(key, &config.algorithms, None).map_err(|fault| fault.to_string())?;
-        let token = NewToken {
-            issuer: &config.issuer,
-            audience: config.audiences.first().map_or("", String::as_str),
-            tenant_claim: &config.tenant_claim,
-            tenant: &self.tenant,
-            subject: "sluice-token",
-            scope: &self.scope,
-            issued_at: Clock::system().now(),
-            ttl: self.ttl,
-            token_id: None,
-            not_before: None,
-        };
-        minter.mint(&token).map_err(|fault| fault.to_string())
+        let minter = issuer.minter().map_err(|fault| fault.to_string())?;
+        minter.mint(&issuer.token(&self.tenant, self.ttl, &self.scope)).map_err(|fault| fault.to_string())
     }
 }
 

@@ -24,8 +24,6 @@ pub struct Stop(watch::Receiver<bool>);
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_HEAD: usize = 64 * 1024;
 const MOST_STREAMS: u32 = 128;
-/// How long connections may take to finish after the last request was taken.
-const LAST_ANSWERS: Duration = Duration::from_secs(30);
 /// Out of file handles: a pause lets some go.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -54,8 +52,8 @@ impl Listener {
         self.0.local_addr()
     }
 
-    /// Serves until `stop` is called, then finishes what is under way.
-    pub async fn serve(self, router: Router, mut stop: Stop) {
+    /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most.
+    pub async fn serve(self, router: Router, mut stop: Stop, last_answers: Duration) {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
         http.http2().timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS);
@@ -73,7 +71,7 @@ impl Listener {
                 () = stop.called() => break,
             };
             let service = TowerToHyperService::new(router.clone());
-            let connection = http.serve_connection_with_upgrades(TokioIo::new(ready(stream)), service).into_owned();
+            let connection = http.serve_connection(TokioIo::new(ready(stream)), service).into_owned();
             let watched = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = watched.await {
@@ -82,7 +80,7 @@ impl Listener {
             });
         }
         drop(self.0);
-        if timeout(LAST_ANSWERS, graceful.shutdown()).await.is_err() {
+        if timeout(last_answers, graceful.shutdown()).await.is_err() {
             tracing::warn!("some connections were cut: they did not finish in time");
         }
     }

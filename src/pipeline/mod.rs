@@ -199,6 +199,11 @@ impl Pipeline {
         &self.flights.rules
     }
 
+    /// The longest a call may take.
+    pub fn call_time(&self) -> Duration {
+        self.flights.upstream.timeout()
+    }
+
     /// How the slots stand.
     pub fn budget_standing(&self) -> crate::budget::Standing {
         self.budget.standing()

@@ -114,6 +114,34 @@ fn token_prints_a_token_and_says_why_when_it_cannot() {
 }
 
 #[test]
+fn token_signs_what_the_issuer_would_accept_or_says_why_it_cannot() {
+    let source = "public_key_file = \"public.pem\"\nsigning_key_file = \"private.pem\"";
+    let tried = |replacement: &str| {
+        let files = Files::new(&GOOD.replace(source, replacement));
+        files.write("secret", "0123456789abcdef0123456789abcdef\n");
+        files.write("other.pem", &std::fs::read_to_string(Files::new("").path("private.pem")).unwrap());
+        let output = files.run(&["token", "--tenant", "red"]);
+        (output.status.code(), text(&output.stderr))
+    };
+    for accepted in [
+        source,
+        "jwks_file = \"jwks.json\"\nsigning_key_file = \"private.pem\"",
+        "secret_file = \"secret\"",
+        "public_key_file = \"public.pem\"\nsigning_key_file = \"private.pem\"\nrequired_scopes = [\"usage:read\"]",
+    ] {
+        assert_eq!(tried(accepted), (Some(0), String::new()), "{accepted}");
+    }
+    for (refused, says) in [
+        ("public_key_file = \"public.pem\"", "no signing key"),
+        ("public_key_file = \"public.pem\"\nsigning_key_file = \"other.pem\"", "does not belong"),
+        ("jwks_file = \"jwks.json\"\nsigning_key_file = \"other.pem\"", "does not belong"),
+    ] {
+        let (code, told) = tried(refused);
+        assert!(code == Some(1) && told.contains(says), "{refused}: {told}");
+    }
+}
+
+#[test]
 fn help_fits_a_terminal_of_eighty_columns() {
     for command in [
         &["--help"][..],

@@ -21,12 +21,14 @@ pub(crate) fn sluice(arguments: &[&str]) -> Command {
 pub(crate) struct Files(TempDir);
 
 impl Files {
-    /// An ES256 key pair as `public.pem` and `private.pem`, and this text as `sluice.toml`.
+    /// An ES256 key pair as `public.pem` and `private.pem`, its public half in `jwks.json` under a name of the
+    /// provider's own, and this text as `sluice.toml`.
     pub(crate) fn new(toml: &str) -> Self {
         let directory = Self(tempfile::tempdir().unwrap());
         let pair = keygen::generate(Algorithm::Es256).unwrap();
         directory.write("public.pem", &pair.public_pem);
         directory.write("private.pem", pair.private_pem.expose_secret());
+        directory.write("jwks.json", &pair.jwks().replace(&pair.key_id, "key-of-2026"));
         directory.write("sluice.toml", toml);
         directory
     }
