@@ -5,7 +5,7 @@ DENY_VERSION = 0.20.2
 TOOLS = target/tools
 PROFILE ?= dev
 
-.PHONY: help demo test check fmt lint doc deny advisories release clean
+.PHONY: help demo test curl check fmt lint doc deny advisories release clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -13,8 +13,11 @@ help:            ## list these commands
 demo:            ## a simulated upstream, a gateway, two tenants and curl lines; Ctrl-C stops it
 	$(CARGO) run --quiet --locked --profile $(PROFILE) -- demo $(ARGS)
 
-test:            ## all tests
+test: curl       ## all tests; installs the one program they run besides our own
 	$(CARGO) test --locked
+
+curl:
+	command -v curl || { apt-get update && apt-get install -y curl; }
 
 check: fmt lint doc deny test  ## exactly what CI runs
 

@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::VARY;
+use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::problem::Problem;
@@ -47,11 +47,23 @@ impl Drop for UnderWay {
     }
 }
 
+/// The request's line in the log. Dropped unwritten, it tells of a caller who hung up.
+struct Line {
+    request_id: RequestId,
+    method: Method,
+    route: Option<MatchedPath>,
+    began: Instant,
+    written: bool,
+}
+
 pub(super) async fn front(State(front): State<Front>, request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let request_id = RequestId::of(request.headers());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let line = Line {
+        request_id: RequestId::of(request.headers()),
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        began: Instant::now(),
+        written: false,
+    };
     let uri = request.uri();
     let guard = front.enter();
     let response = if uri.path().len() > LONGEST_PATH || uri.query().is_some_and(|query| query.len() > LONGEST_QUERY) {
@@ -61,23 +73,55 @@ pub(super) async fn front(State(front): State<Front>, request: Request, next: Ne
     } else {
         next.run(request).await
     };
-    let response = finish(response, &request_id);
-    let trail = response.extensions().get::<Trail>();
-    let problem = response.extensions().get::<Problem>();
-    tracing::info!(
-        target: "sluice::access",
-        request_id = request_id.as_str(),
-        method = %method,
-        route = route.as_deref().unwrap_or("none"),
-        status = response.status().as_u16(),
-        outcome = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served"),
-        blame = problem.map(|problem| problem.blame().label()),
-        tenant = trail.map(|trail| trail.tenant.as_str()),
-        app = trail.and_then(|trail| trail.app.as_deref()),
-        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "request"
-    );
+    let response = finish(response, &line.request_id);
+    line.write(&response);
     response
+}
+
+impl Line {
+    fn write(mut self, response: &Response) {
+        self.written = true;
+        let trail = response.extensions().get::<Trail>();
+        let problem = response.extensions().get::<Problem>();
+        tracing::info!(
+            target: "sluice::access",
+            request_id = self.request_id.as_str(),
+            method = %self.method,
+            route = self.route(),
+            status = response.status().as_u16(),
+            outcome = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served"),
+            blame = problem.map(|problem| problem.blame().label()),
+            tenant = trail.map(|trail| trail.tenant.as_str()),
+            app = trail.and_then(|trail| trail.app.as_deref()),
+            took_ms = self.took(),
+            "request"
+        );
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    }
+
+    fn took(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if !self.written {
+            tracing::info!(
+                target: "sluice::access",
+                request_id = self.request_id.as_str(),
+                method = %self.method,
+                route = self.route(),
+                outcome = "hung_up",
+                blame = "caller",
+                took_ms = self.took(),
+                "request"
+            );
+        }
+    }
 }
 
 /// What every response carries; for a problem also the body, which names the request.
