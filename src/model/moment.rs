@@ -52,9 +52,11 @@ impl Moment {
 
     /// RFC 3339 in the given offset: `2026-11-01T00:00:00+08:00`, and `Z` for UTC.
     pub fn rfc3339(self, offset: Offset) -> String {
-        let shift = SignedDuration::from_secs(self.0 + i64::from(offset.seconds()));
-        let local = EPOCH.checked_add(shift).unwrap_or(EPOCH);
+        // RFC 3339 has no seconds in an offset. Local mean time, long ago, does: what is written is then a few seconds
+        // off that clock and still this moment.
         let minutes = offset.seconds() / 60;
+        let shift = SignedDuration::from_secs(self.0.saturating_add(i64::from(minutes) * 60));
+        let local = EPOCH.checked_add(shift).unwrap_or(EPOCH);
         if minutes == 0 {
             return format!("{}Z", local.strftime("%Y-%m-%dT%H:%M:%S"));
         }

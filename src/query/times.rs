@@ -25,7 +25,7 @@ pub(super) fn read(text: &str, now: Moment, config: &Config) -> Result<Spelled, 
     }
     let Some((date, rest)) = text.split_at_checked(10) else { return Err(format!("is not a time; {SPELLINGS}")) };
     let date = civil_date(date)?;
-    if rest.is_empty() { bare_date(date, config) } else { rfc3339(date, rest, text) }
+    if rest.is_empty() { Ok(bare_date(date, config)) } else { rfc3339(date, rest, text) }
 }
 
 fn relative(rest: &str, now: Moment, config: &Config) -> Result<Spelled, String> {
@@ -51,12 +51,16 @@ fn relative(rest: &str, now: Moment, config: &Config) -> Result<Spelled, String>
     Ok(Spelled { moment, echo: moment.rfc3339(offset_at(moment, config)) })
 }
 
-fn bare_date(date: civil::Date, config: &Config) -> Result<Spelled, String> {
-    // `to_zoned` gives the first instant of the day where a clock change skips or repeats midnight.
-    let start =
-        date.to_zoned(config.zone.clone()).map_err(|_| "is beyond the years this gateway can name".to_owned())?;
-    let moment = Moment::floor(start.timestamp());
-    Ok(Spelled { moment, echo: moment.rfc3339(start.offset()) })
+fn bare_date(date: civil::Date, config: &Config) -> Spelled {
+    // `to_zoned` gives the first instant of the day where a clock change skips or repeats midnight. It gives none
+    // for the end of the year 9999, which is beyond the library's time line and not beyond ours.
+    let (moment, offset) = if let Ok(start) = date.to_zoned(config.zone.clone()) {
+        (Moment::floor(start.timestamp()), start.offset())
+    } else {
+        let offset = config.zone.to_offset(jiff::Timestamp::MAX);
+        (Moment::at(date.to_datetime(civil::Time::midnight()), offset.seconds().into()), offset)
+    };
+    Spelled { moment, echo: moment.rfc3339(offset) }
 }
 
 fn rfc3339(date: civil::Date, rest: &str, text: &str) -> Result<Spelled, String> {
@@ -121,3 +125,7 @@ fn number(digits: &str) -> Option<i64> {
 fn offset_at(moment: Moment, config: &Config) -> Offset {
     jiff::Timestamp::from_second(moment.as_second()).map_or(Offset::UTC, |at| config.zone.to_offset(at))
 }
+
+#[cfg(test)]
+#[path = "times_tests.rs"]
+mod tests;
