@@ -19,16 +19,22 @@ impl Parameters {
         let mut values = [None, None, None, None];
         for pair in raw.split('&').filter(|_| !raw.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name).ok_or_else(|| Invalid::parameter(shown(name), "its name is badly encoded"))?;
+            let name = decode(name).ok_or_else(|| Invalid::parameter(shown(name), "has a badly encoded name"))?;
+            if name.is_empty() {
+                return Err(Invalid::parameter("\"\"", "has no name; a & or = too many stands in the query"));
+            }
             let known = KNOWN.iter().zip(&mut values).find(|(known, _)| **known == name);
             let Some((_, slot)) = known else {
                 return Err(Invalid::parameter(shown(&name), "is unknown; there are from, to, dim and indicator"));
             };
             let value = decode(value).ok_or_else(|| {
-                Invalid::parameter(&name, "is badly encoded; use UTF-8 and %XX for reserved characters")
+                Invalid::parameter(
+                    &name,
+                    "is badly encoded; write it in UTF-8 without control characters, and %XX where needed",
+                )
             })?;
             if value.is_empty() {
-                return Err(Invalid::parameter(&name, "is empty; leave it out or give it a value"));
+                return Err(Invalid::parameter(&name, "is empty; give it a value"));
             }
             if slot.replace(value).is_some() {
                 return Err(Invalid::parameter(&name, "is repeated; give it once"));
@@ -103,13 +109,14 @@ mod tests {
             ("from=a&to=&dim=c", "to: is empty"),
             ("from=a&to&dim=c", "to: is empty"),
             ("from=a&to=b&dim=c&zone=x", "zone: is unknown"),
-            ("from=a&to=b&dim=c&", ": is unknown"),
+            ("from=a&to=b&dim=c&", "\"\": has no name"),
+            ("=a&to=b&dim=c", "\"\": has no name"),
             ("From=a&to=b&dim=c", "From: is unknown"),
             ("from=%zz&to=b&dim=c", "from: is badly encoded"),
             ("from=%4&to=b&dim=c", "from: is badly encoded"),
             ("from=%ff&to=b&dim=c", "from: is badly encoded"),
             ("from=%00&to=b&dim=c", "from: is badly encoded"),
-            ("fr%6fm=a&to=b&d%zzim=c", "d%zzim: its name is badly encoded"),
+            ("fr%6fm=a&to=b&d%zzim=c", "d%zzim: has a badly encoded name"),
         ] {
             assert!(refused(raw).starts_with(expected), "{raw}: {}", refused(raw));
         }

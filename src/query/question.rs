@@ -36,7 +36,7 @@ pub enum Invalid {
     /// Malformed, unknown, repeated or missing.
     #[error("the parameter {name} {detail}")]
     Parameter {
-        /// The parameter's name as sent, cut to 32 characters.
+        /// The parameter's name as sent, cut to 32 characters; `""` where it has none.
         name: String,
         /// Half a sentence that follows the name.
         detail: String,
