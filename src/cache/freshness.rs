@@ -21,8 +21,13 @@ pub(super) fn lifetime(answer: &Answer, settles_at: Moment, recent_ttl: Duration
     if answer.is_final() {
         return None;
     }
-    let until_settled = settles_at.as_second().saturating_sub(answer.fetched_at().as_second());
-    Some(recent_ttl.min(Duration::from_secs(u64::try_from(until_settled).unwrap_or(0))))
+    let fetched_at = answer.fetched_at();
+    let whole = settles_at.as_second().saturating_sub(Moment::floor(fetched_at).as_second());
+    // The fraction of its second at which it was fetched has gone already.
+    let gone = fetched_at.subsec_nanosecond().rem_euclid(1_000_000_000).unsigned_abs();
+    let until_settled =
+        Duration::from_secs(u64::try_from(whole).unwrap_or(0)).saturating_sub(Duration::from_nanos(gone.into()));
+    Some(recent_ttl.min(until_settled))
 }
 
 impl Held {
@@ -44,7 +49,7 @@ impl Freshness {
         self.lifetime.is_none_or(|lifetime| self.age < lifetime.saturating_add(stale_if_error))
     }
 
-    /// Seconds of freshness left, negative when stale; `None` for good.
+    /// Seconds of freshness left, zero or negative when stale; `None` for good.
     pub fn ttl(&self) -> Option<i64> {
         let whole = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
         self.lifetime.map(|lifetime| whole(lifetime) - whole(self.age))
