@@ -53,21 +53,23 @@ impl Config {
     pub fn read(root: &mut Section<'_>) -> Option<Self> {
         let mut seen = HashSet::new();
         let tenants = root.each("tenants", |section| {
-            let tenant = TenantConfig::read(section)?;
-            if seen.insert(tenant.id.clone()) {
-                return Some(tenant);
-            }
-            section
-                .reject("id", format!("the tenant \"{}\" is configured twice; each needs an id of its own", tenant.id));
-            None
+            let id = section.parsed("id", |text| word(text).map(TenantId::new));
+            let id = id.filter(|id| {
+                let new = seen.insert(id.clone());
+                if !new {
+                    section
+                        .reject("id", format!("the tenant \"{id}\" is configured twice; each needs an id of its own"));
+                }
+                new
+            });
+            TenantConfig::read(id, section)
         })?;
         Some(Self { tenants })
     }
 }
 
 impl TenantConfig {
-    fn read(section: &mut Section<'_>) -> Option<Self> {
-        let id = section.parsed("id", |text| word(text).map(TenantId::new));
+    fn read(id: Option<TenantId>, section: &mut Section<'_>) -> Option<Self> {
         let requests_per_second = section.optional_integer("requests_per_second", 1..=HIGHEST_RATE);
         let burst = section.optional_integer("burst", 1..=HIGHEST_RATE);
         let weight = section.optional_integer("weight", 1..=HIGHEST_WEIGHT);

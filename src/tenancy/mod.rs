@@ -128,3 +128,7 @@ impl Grant {
         &self.app
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;
