@@ -27,6 +27,11 @@ pub enum GuardRule {
 /// Half of the guard is what signing and sending may take.
 const SHORTEST_GUARD: Duration = Duration::from_millis(10);
 
+/// A setting of the contract that this version does not carry out is refused, not ignored: replicas that believed to
+/// share a budget would together break the vendor's limit.
+const NOT_SHARED: &str =
+    "this version does not share a budget over replicas; run one replica for each master key and leave this out";
+
 impl Config {
     /// Reads `[budget]`.
     pub fn read(section: &mut Section<'_>) -> Option<Self> {
@@ -38,12 +43,14 @@ impl Config {
             }
             parse_duration(text).map(GuardRule::Within).map_err(|fault| format!("{fault}, or \"strict\""))
         });
-        let (calls, per, guard) = (calls?, per?, guard?);
+        let unshared = section.absent("redis_url", NOT_SHARED).zip(section.absent("redis_url_file", NOT_SHARED));
+        let (per, guard) = (per?, guard?);
         if matches!(guard, GuardRule::Within(guard) if guard < SHORTEST_GUARD || guard > per) {
             section
                 .reject("guard", "must lie between 10ms and budget.per; \"strict\" holds every slot until its answer");
             return None;
         }
-        Some(Self { calls: usize::try_from(calls).unwrap_or(usize::MAX), per, guard })
+        unshared?;
+        Some(Self { calls: usize::try_from(calls?).unwrap_or(usize::MAX), per, guard })
     }
 }

@@ -36,7 +36,7 @@ impl Config {
             let parsed: Result<Vec<_>, _> = origins.iter().map(|text| origin(text)).collect();
             parsed.map_err(|fault| section.reject("cors_origins", fault)).ok()
         });
-        let plain = absent(section, "tls_cert_file").zip(absent(section, "tls_key_file"));
+        let plain = section.absent("tls_cert_file", NO_TLS).zip(section.absent("tls_key_file", NO_TLS));
         plain?;
         Some(Self {
             listen: listen?,
@@ -49,13 +49,7 @@ impl Config {
 }
 
 /// A setting of the contract that this version does not carry out is refused, not ignored.
-fn absent(section: &mut Section<'_>, key: &str) -> Option<()> {
-    if section.path(key)?.is_none() {
-        return Some(());
-    }
-    section.reject(key, "this version does not end TLS itself; put it behind a proxy that does and leave this out");
-    None
-}
+const NO_TLS: &str = "this version does not end TLS itself; put it behind a proxy that does and leave this out";
 
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let bare = text.split_once("://").is_some_and(|(scheme, host)| {

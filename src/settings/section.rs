@@ -86,6 +86,17 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// Refuses a key that is known and not carried out, whatever stands under it; the value is not looked at and may
+    /// be a secret. `None` where it is written.
+    pub fn absent(&mut self, key: &str, message: &str) -> Option<()> {
+        self.table.asked.insert(key.to_owned());
+        if !self.has(key) {
+            return Some(());
+        }
+        self.note(key, message);
+        None
+    }
+
     /// The keys that are written here, in order, for tables whose keys are the user's own.
     pub fn keys(&self) -> Vec<String> {
         self.table.iter().map(|(key, _)| key).filter(|key| self.has(key)).map(str::to_owned).collect()

@@ -31,10 +31,7 @@ impl Config {
             })
         });
         let format = section.choice("format", &[("json", Format::Json), ("pretty", Format::Pretty)]);
-        if section.optional_text("otlp_endpoint")?.is_some() {
-            section.reject("otlp_endpoint", "this version does not export traces; leave this out");
-            return None;
-        }
+        section.absent("otlp_endpoint", "this version does not export traces; leave this out")?;
         Some(Self { log: log?, format: format? })
     }
 }
