@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretSlice;
 
-use super::{
-    Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, MintFault, Minter, NewToken, Rejected, SigningKey,
-    TenantClaim,
-};
+use super::{Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, Minter, SigningKey, TenantClaim};
 use crate::clock::Clock;
 use crate::settings::{ConfiguredFile, Section};
 
@@ -28,38 +25,27 @@ pub struct IssuerSettings {
     pub signing: Option<SigningKey>,
 }
 
-/// Why an issuer's development tokens cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoMinter {
-    /// There is nothing to sign with.
-    #[error("no signing key: set signing_key_file for the issuer (development only)")]
-    NoKey,
-    /// What there is does not belong to the issuer's keys.
-    #[error("signing_key_file does not belong to the issuer's keys: its tokens would be refused")]
-    Stranger,
-    /// The key cannot sign.
-    #[error(transparent)]
-    Mint(#[from] MintFault),
-}
-
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The sources of the contract that fetch keys; refused here, not ignored.
 const FETCHED: [&str; 2] = ["discovery", "jwks_url"];
+const NOT_FETCHED: &str = "this version does not fetch keys; give jwks_file, public_key_file or secret_file";
 
 impl Config {
     /// Reads every `[[issuers]]` table.
     pub fn read(root: &mut Section<'_>) -> Option<Self> {
         let mut seen = HashSet::new();
         let issuers = root.each("issuers", |section| {
-            let read = IssuerSettings::read(section)?;
-            if seen.insert(read.issuer.issuer.clone()) {
-                return Some(read);
-            }
-            section.reject("issuer", "this issuer is configured twice; give each one table");
-            None
+            let name = section.text("issuer").filter(|name| {
+                let new = seen.insert(name.clone());
+                if !new {
+                    section.reject("issuer", "this issuer is configured twice; give each one table");
+                }
+                new
+            });
+            IssuerSettings::read(name, section)
         })?;
         if issuers.is_empty() {
             root.reject("issuers", "at least one [[issuers]] table is needed: without it no token could be believed");
@@ -75,46 +61,8 @@ impl Config {
 }
 
 impl IssuerSettings {
-    /// What signs tokens that this issuer's keys verify, as a trial token has shown.
-    pub fn minter(&self) -> Result<Minter, NoMinter> {
-        let key = self.signing.as_ref().ok_or(NoMinter::NoKey)?;
-        let authenticator =
-            Authenticator::new(vec![self.issuer.clone()], Clock::system()).map_err(|_| NoMinter::Stranger)?;
-        // A key names itself by its thumbprint; a key set may call it something else.
-        let key_ids = [None].into_iter().chain(self.issuer.keys.key_ids().into_iter().map(Some));
-        let minters = key_ids.map(|key_id| Minter::new(key, &self.issuer.algorithms, key_id));
-        for minter in minters.collect::<Result<Vec<_>, _>>()? {
-            let trial = minter.mint(&self.token("trial", Duration::from_secs(1), ""))?;
-            let refused = authenticator.authenticate(&trial).err();
-            if refused.is_none_or(|refused| matches!(refused, Rejected::InsufficientScope { .. })) {
-                return Ok(minter);
-            }
-        }
-        Err(NoMinter::Stranger)
-    }
-
-    /// A development token's claims.
-    pub fn token<'a>(&'a self, tenant: &'a str, ttl: Duration, scope: &'a str) -> NewToken<'a> {
-        NewToken {
-            issuer: &self.issuer.issuer,
-            audience: self.issuer.audiences.first().map_or("", String::as_str),
-            tenant_claim: &self.issuer.tenant_claim,
-            tenant,
-            subject: "sluice-token",
-            scope,
-            issued_at: Clock::system().now(),
-            ttl,
-            token_id: None,
-            not_before: None,
-        }
-    }
-
-    fn read(section: &mut Section<'_>) -> Option<Self> {
-        let issuer = section.text("issuer");
+    fn read(name: Option<String>, section: &mut Section<'_>) -> Option<Self> {
         let audiences = section.texts("audiences");
-        if audiences.as_ref().is_some_and(Vec::is_empty) {
-            section.reject("audiences", ConfigFault::AudienceMissing.to_string());
-        }
         let algorithms = algorithms(section);
         let tenant_claim = section
             .optional_parsed("tenant_claim", |text| text.parse::<TenantClaim>().map_err(|fault| fault.to_string()));
@@ -123,23 +71,34 @@ impl IssuerSettings {
         let max_lifetime = section.optional_duration("max_lifetime", Duration::from_secs(1)..=LONGEST_LIFETIME);
         let signing_file = section.file("signing_key_file");
         let keys = keys(section);
+        if audiences.as_ref().is_some_and(Vec::is_empty) {
+            section.reject("audiences", ConfigFault::AudienceMissing.to_string());
+        }
+        let words = [name.is_some(), audiences.is_some(), algorithms.is_some(), required_scopes.is_some()];
+        let rest = [tenant_claim.is_some(), leeway.is_some(), max_lifetime.is_some()];
+        let complete = !words.iter().chain(&rest).any(|read| !read);
+        // Where something else was amiss, which has been noted, the keys are tried all the same beside a stand-in for
+        // it, so that a fault of theirs is told in the same breath.
         let issuer = IssuerConfig {
-            issuer: issuer?,
-            audiences: audiences?,
-            algorithms: algorithms?,
+            issuer: name.unwrap_or_else(|| "issuer".to_owned()),
+            audiences: audiences.unwrap_or_else(|| vec!["audience".to_owned()]),
+            algorithms: algorithms.unwrap_or_default(),
             keys: keys?,
-            tenant_claim: tenant_claim?.unwrap_or_default(),
-            required_scopes: required_scopes?,
-            leeway: leeway?.unwrap_or(DEFAULT_LEEWAY),
-            max_lifetime: max_lifetime?.unwrap_or(DEFAULT_LIFETIME),
+            tenant_claim: tenant_claim.flatten().unwrap_or_default(),
+            required_scopes: required_scopes.unwrap_or_default(),
+            leeway: leeway.flatten().unwrap_or(DEFAULT_LEEWAY),
+            max_lifetime: max_lifetime.flatten().unwrap_or(DEFAULT_LIFETIME),
         };
-        let signing = signing(&issuer, signing_file?.as_ref());
         let sound = tried(section, &issuer);
-        if let Some(Err(fault)) = signing.as_ref().map(|key| Minter::new(key, &issuer.algorithms, None)) {
-            reject_signing(section, &fault);
+        let signing_file = signing_file?;
+        let signing = signing(&issuer, signing_file.as_ref());
+        // A secret that signs as well has just been tried; its fault is told once.
+        let own = signing.as_ref().filter(|_| signing_file.is_some());
+        if let Some(Err(fault)) = own.map(|key| Minter::new(key, &issuer.algorithms, None)) {
+            section.reject("signing_key_file", fault.to_string());
             return None;
         }
-        sound.then_some(Self { issuer, signing })
+        (sound && complete).then_some(Self { issuer, signing })
     }
 }
 
@@ -151,12 +110,7 @@ fn algorithms(section: &mut Section<'_>) -> Option<Vec<Algorithm>> {
 
 /// Exactly one source of keys.
 fn keys(section: &mut Section<'_>) -> Option<KeySource> {
-    let fetched: Vec<_> = FETCHED.into_iter().filter(|key| section.has(key)).collect();
-    for key in &fetched {
-        // Asked for, so that it is not reported as unknown besides.
-        let _known = section.optional_text(key);
-        section.reject(key, "this version does not fetch keys; give jwks_file, public_key_file or secret_file");
-    }
+    let fetched = FETCHED.map(|key| section.absent(key, NOT_FETCHED)).contains(&None);
     let inline = section.optional_text("public_key");
     let pem = section.file("public_key_file");
     let jwks = section.file("jwks_file");
@@ -173,7 +127,7 @@ fn keys(section: &mut Section<'_>) -> Option<KeySource> {
     .collect();
     match (sources.pop(), sources.is_empty()) {
         (Some(source), true) => Some(source),
-        (None, _) if !fetched.is_empty() => None,
+        (None, _) if fetched => None,
         _ => {
             section.reject(
                 "issuer",
@@ -204,13 +158,14 @@ fn trimmed(file: &ConfiguredFile) -> SecretSlice<u8> {
 fn tried(section: &mut Section<'_>, issuer: &IssuerConfig) -> bool {
     let Err(faults) = Authenticator::new(vec![issuer.clone()], Clock::system()) else { return true };
     for (_, fault) in &faults {
-        section.reject(key_of(fault, &issuer.keys), fault.to_string());
+        let key = key_of(fault, &issuer.keys, section.has("public_key"));
+        section.reject(key, fault.to_string());
     }
     false
 }
 
 /// The key whose value the fault is about.
-fn key_of(fault: &ConfigFault, keys: &KeySource) -> &'static str {
+fn key_of(fault: &ConfigFault, keys: &KeySource, inline: bool) -> &'static str {
     match fault {
         ConfigFault::IssuerEmpty | ConfigFault::IssuerRepeated { .. } => "issuer",
         ConfigFault::AudienceMissing => "audiences",
@@ -220,13 +175,10 @@ fn key_of(fault: &ConfigFault, keys: &KeySource) -> &'static str {
         | ConfigFault::SecretTooShort { .. }
         | ConfigFault::KeySetUnreadable
         | ConfigFault::NoUsableKey { .. } => match keys {
+            KeySource::PublicKeyPem(_) if inline => "public_key",
             KeySource::PublicKeyPem(_) => "public_key_file",
             KeySource::Jwks(_) => "jwks_file",
             KeySource::Secret(_) => "secret_file",
         },
     }
-}
-
-fn reject_signing(section: &mut Section<'_>, fault: &MintFault) {
-    section.reject("signing_key_file", fault.to_string());
 }

@@ -35,13 +35,25 @@ impl Config {
         let grid = section.duration("grid", SECOND..=DAY);
         let horizon = section.duration("horizon", DAY..=3650 * DAY);
         let max_window = section.duration("max_window", SECOND..=3650 * DAY);
-        if grid.is_some_and(|grid| grid.subsec_nanos() != 0 || !DAY.as_secs().is_multiple_of(grid.as_secs())) {
-            section
-                .reject("grid", "must be whole seconds that divide a day evenly, so that every day has the same grid");
-            return None;
-        }
+        let uneven = |grid: Duration| grid.subsec_nanos() != 0 || !DAY.as_secs().is_multiple_of(grid.as_secs());
+        let grid = grid.filter(|grid| {
+            let fault = "must be whole seconds that divide a day evenly, so that every day has the same grid";
+            !uneven(*grid) || refused(section, "grid", fault)
+        });
+        // Questions are asked in whole seconds, and a lag cut short would call an answer final too early.
+        let mut whole = |key, value: Option<Duration>| {
+            value.filter(|value| value.subsec_nanos() == 0 || refused(section, key, "must be whole seconds"))
+        };
+        let (lag, horizon) = (whole("lag", lag), whole("horizon", horizon));
+        let max_window = whole("max_window", max_window);
         Some(Self { zone: zone?, lag: lag?, grid: grid?, horizon: horizon?, max_window: max_window? })
     }
+}
+
+/// Notes the mistake; never true.
+fn refused(section: &mut Section<'_>, key: &str, fault: &str) -> bool {
+    section.reject(key, fault);
+    false
 }
 
 #[cfg(test)]
