@@ -96,3 +96,7 @@ impl Config {
         Authenticator::new(self.issuers.configs(), clock).expect("the issuers passed `Config::read`")
     }
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;
