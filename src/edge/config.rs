@@ -38,6 +38,11 @@ impl Config {
         });
         let plain = section.absent("tls_cert_file", NO_TLS).zip(section.absent("tls_key_file", NO_TLS));
         plain?;
+        // Port 0 takes any that is free, for each listener another.
+        if listen.is_some_and(|listen: SocketAddr| listen.port() != 0 && Some(listen) == admin_listen) {
+            section.reject("admin_listen", "must differ from server.listen: the admin listener is not for the public");
+            return None;
+        }
         Some(Self {
             listen: listen?,
             admin_listen: admin_listen?,

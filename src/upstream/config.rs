@@ -40,7 +40,10 @@ pub struct Names {
 impl Config {
     /// Reads `[upstream]`.
     pub fn read(section: &mut Section<'_>) -> Option<Self> {
-        let endpoint = section.parsed("endpoint", endpoint);
+        let endpoint = section.text("endpoint").and_then(|text| {
+            // Not quoted in the mistake: a URL may hold a password.
+            endpoint(&text).map_err(|fault| section.reject("endpoint", fault)).ok()
+        });
         let region = section.parsed("region", visible);
         let service = section.parsed("service", visible);
         let version = section.parsed("version", visible);
@@ -113,19 +116,19 @@ fn visible(text: &str) -> Result<String, String> {
 }
 
 /// The master key travels in the clear to nobody but this machine.
-fn endpoint(text: &str) -> Result<Url, String> {
-    let url =
-        Url::parse(text).map_err(|_| "not a URL; write for example \"https://rtc.volcengineapi.com\"".to_owned())?;
+fn endpoint(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "not a URL; write for example \"https://rtc.volcengineapi.com\"")?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let anonymous = url.username().is_empty() && url.password().is_none();
     match url.scheme() {
-        "https" | "http" if !bare => Err("give a scheme, a host and at most a port: no path, query or user".to_owned()),
+        "https" | "http" if !(bare && anonymous) => {
+            Err("give a scheme, a host and at most a port: no path, query or user")
+        }
         "https" => Ok(url),
         "http" if loopback => Ok(url),
-        "http" => {
-            Err("only https may carry the key; plain http is for a simulated upstream on this machine".to_owned())
-        }
-        _ => Err("not an https URL".to_owned()),
+        "http" => Err("only https may carry the key; plain http is for a simulated upstream on this machine"),
+        _ => Err("not an https URL"),
     }
 }
