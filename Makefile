@@ -3,7 +3,6 @@
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
 TOOLS = target/tools
-PROFILE ?= dev
 
 .PHONY: help demo test curl check fmt lint doc deny advisories release clean
 
@@ -11,7 +10,7 @@ help:            ## list these commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 demo:            ## a simulated upstream, a gateway, two tenants and curl lines; Ctrl-C stops it
-	$(CARGO) run --quiet --locked --profile $(PROFILE) -- demo $(ARGS)
+	$(CARGO) run --quiet --locked -- demo $(ARGS)
 
 test: curl       ## all tests; installs the one program they run besides our own
 	$(CARGO) test --locked

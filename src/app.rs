@@ -45,7 +45,7 @@ pub enum Past {
     /// A gateway before this one may have spent everything a moment ago: nothing is sent for `guard + per`.
     Unknown,
     /// The upstream began with this process, so nobody can have called it.
-    None,
+    Unused,
 }
 
 /// Why a gateway does not start.
@@ -78,7 +78,7 @@ impl Gateway {
             Policy { authenticator: config.authenticator(clock.clone()), registry: Registry::new(&config.tenants) };
         let budget = match past {
             Past::Unknown => Budget::new(&config.budget),
-            Past::None => Budget::unused(&config.budget),
+            Past::Unused => Budget::unused(&config.budget),
         };
         let upstream =
             Upstream::new(config.upstream, clock.clone()).map_err(|error| StartFault::Client(error.to_string()))?;
@@ -110,6 +110,13 @@ impl Gateway {
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Waits for what must not happen: the end of the task that gives out turns. Without it every miss would wait in vain.
+    pub async fn broken(&mut self) {
+        let _ended = (&mut self.dispatcher).await;
+        self.readiness.drain();
+        tracing::error!("the dispatcher ended: a defect of the gateway");
     }
 
     /// Stops being ready, serves on for `server.drain` or until `hurry`, then finishes what is under way.

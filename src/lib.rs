@@ -5,20 +5,20 @@
 //! `tests/it/layering.rs` checks. Start with `pipeline`, where the stages are strung together.
 
 // The ground floor.
-pub mod model;
+mod model;
 pub mod clock;
-pub mod settings;
-pub mod telemetry;
+mod settings;
+mod telemetry;
 
 // The path.
 pub mod auth;
-pub mod tenancy;
-pub mod query;
-pub mod cache;
-pub mod budget;
-pub mod upstream;
-pub mod queue;
-pub mod pipeline;
+mod tenancy;
+mod query;
+mod cache;
+mod budget;
+mod upstream;
+mod queue;
+mod pipeline;
 
 // The house around it.
 pub mod edge;

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::auth::Caller;
 use crate::model::{AppId, Region, Window};
-use crate::tenancy::{AppConfig, Rate, Registry, TenantConfig};
+use crate::tenancy::config::{AppConfig, TenantConfig};
+use crate::tenancy::{Rate, Registry};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TTL: Duration = Duration::from_secs(600);
@@ -211,9 +212,9 @@ fn what_is_held_after_a_purge_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sick_question_rests_for_a_second() {
+async fn a_sick_question_rests_for_as_long_as_it_was_laid_for() {
     let sickbed = Sickbed::default();
-    sickbed.lay(&question(), "fault");
+    sickbed.lay(&question(), "fault", SECOND);
     let until = sickbed.get(&question()).unwrap().until;
     assert_eq!(until, tokio::time::Instant::now() + SECOND);
     tokio::time::advance(Duration::from_millis(999)).await;
@@ -225,9 +226,9 @@ async fn a_sick_question_rests_for_a_second() {
 #[tokio::test(start_paused = true)]
 async fn a_question_laid_again_rests_anew_and_one_that_rises_does_not() {
     let sickbed = Sickbed::default();
-    sickbed.lay(&question(), 1);
+    sickbed.lay(&question(), 1, SECOND);
     tokio::time::advance(SECOND / 2).await;
-    sickbed.lay(&question(), 2);
+    sickbed.lay(&question(), 2, SECOND);
     tokio::time::advance(SECOND / 2).await;
     assert_eq!(sickbed.get(&question()).map(|sick| sick.fault), Some(2));
     assert!(sickbed.get(&ask("b", "2026-11-01T00:00:00Z")).is_none());

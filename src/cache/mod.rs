@@ -15,7 +15,7 @@ use moka::sync::Cache as Store;
 
 pub use self::config::Config;
 pub use self::freshness::Freshness;
-pub use self::sick::{Sick, Sickbed};
+pub use self::sick::Sickbed;
 use crate::model::Answer;
 use crate::query::{self, Question};
 

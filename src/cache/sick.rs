@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use crate::query::Question;
 
-/// How long a failed question rests.
-const REST: Duration = Duration::from_secs(1);
+/// No question rests longer.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 const MOST: u64 = 100_000;
 
 /// A failure that was just had.
@@ -20,7 +20,7 @@ pub struct Sick<F> {
     pub until: Instant,
 }
 
-/// The failures of the last second. Cloning shares it.
+/// The failures of the last seconds. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Sickbed<F>(Store<Question, Sick<F>>)
 where
@@ -28,14 +28,14 @@ where
 
 impl<F: Clone + Send + Sync + 'static> Default for Sickbed<F> {
     fn default() -> Self {
-        Self(Store::builder().max_capacity(MOST).time_to_live(REST).build())
+        Self(Store::builder().max_capacity(MOST).time_to_live(LONGEST_REST).build())
     }
 }
 
 impl<F: Clone + Send + Sync + 'static> Sickbed<F> {
-    /// The question failed just now.
-    pub fn lay(&self, question: &Question, fault: F) {
-        self.0.insert(question.clone(), Sick { fault, until: Instant::now() + REST });
+    /// The question failed just now, and rests for so long.
+    pub fn lay(&self, question: &Question, fault: F, rest: Duration) {
+        self.0.insert(question.clone(), Sick { fault, until: Instant::now() + rest.min(LONGEST_REST) });
     }
 
     /// The failure that the question still rests from.

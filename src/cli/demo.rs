@@ -51,7 +51,7 @@ impl Demo {
             let text = self.settings(&upstream, &key_id, &secret, &pair.public_pem);
             let loaded = config::load_text(Path::new("demo"), &text).map_err(|mistakes| told(mistakes.to_string()))?;
             telemetry::start(&loaded.config.telemetry);
-            let gateway = Gateway::start(loaded.config, Past::None, Clock::system()).await.map_err(|fault| {
+            let gateway = Gateway::start(loaded.config, Past::Unused, Clock::system()).await.map_err(|fault| {
                 told(format!("{fault}\nAnother address can be given: sluice demo --listen 127.0.0.1:0"))
             })?;
             let tokens = Tokens::mint(&pair).map_err(|fault| told(fault.to_string()))?;

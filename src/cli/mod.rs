@@ -72,6 +72,7 @@ struct ConfigFile {
 
 impl ConfigFile {
     /// Reads it, or tells every mistake.
+    #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
     fn load(&self) -> Result<Loaded, Failed> {
         // A variable that is not Unicode cannot be one of ours.
         let environment =

@@ -33,13 +33,16 @@ impl Serve {
                 terminal::complain(format_args!("cannot listen for signals: {error}"));
                 Failed::Failure
             })?;
-            let gateway = Gateway::start(loaded.config, Past::Unknown, Clock::system()).await.map_err(|fault| {
+            let mut gateway = Gateway::start(loaded.config, Past::Unknown, Clock::system()).await.map_err(|fault| {
                 terminal::complain(&fault);
                 Failed::Failure
             })?;
-            signals.stop().await;
+            let ended = tokio::select! {
+                () = signals.stop() => Ok(()),
+                () = gateway.broken() => Err(Failed::Failure),
+            };
             gateway.drain(signals.stop()).await;
-            Ok(())
+            ended
         })
     }
 }

@@ -48,7 +48,7 @@ impl Drop for UnderWay {
 }
 
 /// The request's line in the log. Dropped unwritten, it tells of a caller who hung up.
-struct Line {
+struct LogLine {
     request_id: RequestId,
     method: Method,
     route: Option<MatchedPath>,
@@ -57,7 +57,7 @@ struct Line {
 }
 
 pub(super) async fn front(State(front): State<Front>, request: Request, next: Next) -> Response {
-    let line = Line {
+    let line = LogLine {
         request_id: RequestId::of(request.headers()),
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().cloned(),
@@ -78,7 +78,7 @@ pub(super) async fn front(State(front): State<Front>, request: Request, next: Ne
     response
 }
 
-impl Line {
+impl LogLine {
     fn write(mut self, response: &Response) {
         self.written = true;
         let trail = response.extensions().get::<Trail>();
@@ -107,7 +107,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for LogLine {
     fn drop(&mut self) {
         if !self.written {
             tracing::info!(

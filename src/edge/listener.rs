@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,9 +21,9 @@ pub struct Listener(TcpListener);
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a whole head, counted from the end of the answer before it: idle connections go too.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LARGEST_HEAD: usize = 64 * 1024;
-const MOST_STREAMS: u32 = 128;
 /// Out of file handles: a pause lets some go.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -54,9 +54,8 @@ impl Listener {
 
     /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most.
     pub async fn serve(self, router: Router, mut stop: Stop, last_answers: Duration) {
-        let mut http = Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
-        http.http2().timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS);
+        let mut http = Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
         let graceful = GracefulShutdown::new();
         loop {
             let stream = tokio::select! {
@@ -71,7 +70,7 @@ impl Listener {
                 () = stop.called() => break,
             };
             let service = TowerToHyperService::new(router.clone());
-            let connection = http.serve_connection(TokioIo::new(ready(stream)), service).into_owned();
+            let connection = http.serve_connection(TokioIo::new(ready(stream)), service);
             let watched = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = watched.await {

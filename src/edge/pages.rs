@@ -1,12 +1,14 @@
 //! `/problems/<code>`: where `type` leads. A page for people, with nothing on it but what the catalogue says.
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::catalogue::{CATALOGUE, Code, Entry};
 use super::problem::Problem;
 
-pub(super) async fn problem(Path(slug): Path<String>) -> Response {
+pub(super) async fn problem(path: Result<Path<String>, PathRejection>) -> Response {
+    let slug = path.map(|Path(slug)| slug).unwrap_or_default();
     Code::find(&slug)
         .map_or_else(|| Problem::not_found().into_response(), |code| Html(page(&code.entry())).into_response())
 }

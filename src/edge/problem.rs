@@ -191,7 +191,8 @@ fn from_fault(fault: &Fault) -> Problem {
         | Kind::Denied
         | Kind::Refused => Code::UpstreamError,
     };
-    let problem = Problem::new(code, fault.kind.label(), fault.kind.blame(), fault.kind.describe()).retry_after(SOON);
+    let problem = Problem::new(code, fault.kind.label(), fault.kind.blame(), fault.kind.describe())
+        .retry_after(fault.kind.rest());
     let problem = fault.code.iter().fold(problem, |problem, code| problem.with("upstream_code", code.as_str()));
     fault.request_id.iter().fold(problem, |problem, id| problem.with("upstream_request_id", id.as_str()))
 }

@@ -6,7 +6,7 @@ use crate::budget::Permit;
 use crate::cache::{Cache, Held, Sickbed};
 use crate::query::{self, Askable};
 use crate::queue::{Crew, Landing, Leg};
-use crate::upstream::{Fault, Sent, Upstream};
+use crate::upstream::{Fault, Kind, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ type Landed = Result<Held, Fault>;
 impl Crew<Askable, Landed> for Flights {
     async fn fly(&self, askable: Askable, permit: Permit, leg: Leg) -> Landing<Landed> {
         let Ok(sent) = self.upstream.call(permit, &askable, &self.rules, leg.until).await else {
+            tracing::debug!(tenant = %leg.tenant, "a turn came too late to be used");
             return Landing::Late;
         };
         record(&askable, &leg, &sent);
@@ -35,13 +36,24 @@ impl Crew<Askable, Landed> for Flights {
     fn landed(&self, askable: &Askable, landed: &Landed) {
         match landed {
             Ok(_) => self.sickbed.rise(askable.question()),
-            Err(fault) => self.sickbed.lay(askable.question(), fault.clone()),
+            Err(fault) => self.lay(askable, fault),
         }
+    }
+}
+
+impl Flights {
+    pub(super) fn lay(&self, askable: &Askable, fault: &Fault) {
+        self.sickbed.lay(askable.question(), fault.clone(), fault.kind.rest());
     }
 }
 
 /// One line per call: on whose turn, what it asked and how it ended, so that the sum over tenants is the vendor's count.
 fn record(askable: &Askable, leg: &Leg, sent: &Sent) {
+    if sent.result.as_ref().is_err_and(|fault| fault.kind == Kind::Unreachable) {
+        // Nothing was sent, so it is no call.
+        tracing::warn!(tenant = %leg.tenant, leg = leg.number, "no connection to the upstream");
+        return;
+    }
     let question = askable.question();
     let outcome = sent.result.as_ref().map_or_else(|fault| fault.kind.label(), |_| "answered");
     tracing::info!(

@@ -157,7 +157,14 @@ impl Pipeline {
         };
         let joined = !seat.is_first();
         match seat.outcome().await {
-            Outcome::Landed(landed) => landed.map(|held| Fetched { held, joined }).map_err(Refusal::Upstream),
+            Outcome::Landed(Ok(held)) => Ok(Fetched { held, joined }),
+            Outcome::Landed(Err(fault)) => {
+                // Also where the flight goes on for those with more patience: the next impatient one is told the same.
+                if self.flights.sickbed.get(askable.question()).is_none() {
+                    self.flights.lay(askable, &fault);
+                }
+                Err(Refusal::Upstream(fault))
+            }
             Outcome::Exhausted(wait) => Err(Refusal::BudgetExhausted { wait }),
             Outcome::GivenUp => Err(Refusal::Draining),
             Outcome::Lost => Err(Refusal::Lost),

@@ -13,4 +13,4 @@ mod turns;
 pub use self::board::{Joined, Queue, Stake, Standing};
 pub use self::config::Config;
 pub use self::dispatch::{Crew, Landing, Leg};
-pub use self::seat::{Outcome, Seat};
+pub use self::seat::Outcome;

@@ -24,7 +24,7 @@ mod words;
 use std::fmt;
 use std::path::Path;
 
-pub use self::mistake::{Mistake, Mistakes, Origin};
+pub use self::mistake::Mistakes;
 pub use self::named_files::ConfiguredFile;
 pub use self::print::Resolved;
 pub use self::section::Section;
@@ -78,7 +78,8 @@ impl Settings {
     }
 
     /// The mistakes found so far, in the order of finding.
-    pub fn mistakes(&self) -> &[Mistake] {
+    #[cfg(test)]
+    pub fn mistakes(&self) -> &[mistake::Mistake] {
         &self.ledger.mistakes
     }
 

@@ -3,12 +3,13 @@
 //! In: the verified tenant of a caller and the app as it stands in the path. Out: a `Grant`, which nothing else can
 //! make, or `NotGranted`, the same for an app of somebody else and for one that does not exist.
 
-mod config;
+pub(crate) mod config;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use self::config::{AppConfig, Config, Rate, TenantConfig};
+use self::config::TenantConfig;
+pub use self::config::{Config, Rate};
 use crate::auth::Caller;
 use crate::model::{AppId, TenantId};
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::config::AppConfig;
 use super::*;
 use crate::settings::Settings;
 

@@ -10,8 +10,9 @@ use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::connection::Connection;
+use super::sign::{self, Draft, sign};
 use super::skew::Skew;
-use super::{Config, Credentials, Draft, Fault, Kind, sign, wire};
+use super::{Config, Credentials, Fault, Kind, wire};
 use crate::budget::{InFlight, Late, Permit};
 use crate::clock::Clock;
 use crate::model::Answer;
@@ -19,6 +20,8 @@ use crate::query::{self, Askable};
 
 /// A few hundred regions of a hundred bytes make a large distribution.
 const LARGEST_ANSWER: usize = 1024 * 1024;
+/// A timer of a process that runs is hardly ever later than this.
+const PUNCTUAL: Duration = Duration::from_millis(25);
 const OPERATION: &str = "ListOperationDistribution";
 const JSON: &str = "application/json";
 
@@ -112,16 +115,20 @@ impl Upstream {
         Ok(Sent { result, cost: Cost { request_id, took: start.elapsed() } })
     }
 
-    /// Lets the slot's second begin when the guard has passed, if no connection had to be opened meanwhile.
+    /// Lets the slot's second begin when the guard has passed, if no connection had to be opened meanwhile. Waking late
+    /// means that this process stood still, and may not have written the call before: then only the answer tells.
     async fn watch<T>(&self, in_flight: &InFlight, opened: u64, exchange: impl Future<Output = T>) -> T {
         tokio::pin!(exchange);
         if let Some(arrives_by) = in_flight.arrives_by() {
             tokio::select! {
                 biased;
                 ended = &mut exchange => return ended,
-                () = sleep_until(arrives_by) => if self.connection.opened() == opened {
-                    in_flight.arrived();
-                },
+                () = sleep_until(arrives_by) => {
+                    let on_time = Instant::now() <= arrives_by + PUNCTUAL;
+                    if on_time && self.connection.opened() == opened {
+                        in_flight.arrived();
+                    }
+                }
             }
         }
         exchange.await
@@ -140,7 +147,7 @@ impl Upstream {
             ("x-date", &*x_date),
         ];
         headers.extend(token.map(|token| ("x-security-token", token)));
-        let signed = super::sign(
+        let signed = sign(
             &Draft {
                 method: "POST",
                 path: "/",

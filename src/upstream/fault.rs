@@ -1,6 +1,8 @@
 //! What went wrong at the vendor or on the way there: theirs, as against a refusal, which is ours. One table says of
 //! each kind whether asking again may help and whose doing it is.
 
+use std::time::Duration;
+
 use super::codes::{Code, sounds_like_throttling};
 use crate::model::Blame;
 
@@ -63,34 +65,40 @@ impl Fault {
             (None, 400..=499) => Kind::Refused,
             (None, _) => Kind::Malformed,
         };
-        let sane = |id: &&str| {
-            (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
-        Self { kind, code: documented, request_id: request_id.filter(sane).map(str::to_owned) }
+        Self { kind, code: documented, request_id: request_id.and_then(sane_id) }
     }
 }
 
-impl Kind {
-    /// Every kind, for tables and tests.
-    pub const ALL: [Self; 11] = [
-        Self::Throttled,
-        Self::Failing,
-        Self::Unreachable,
-        Self::Broken,
-        Self::TimedOut,
-        Self::Malformed,
-        Self::TooLarge,
-        Self::Clock,
-        Self::Credentials,
-        Self::Denied,
-        Self::Refused,
-    ];
+/// The vendor's id of a call, if it is 1 to 64 letters, digits, `-` or `_`.
+pub(super) fn sane_id(id: &str) -> Option<String> {
+    let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    (plain && (1..=64).contains(&id.len())).then(|| id.to_owned())
+}
 
+impl Kind {
     /// Whether the same call may succeed a moment later. A wrong clock may: its skew has just been learnt.
     pub fn may_pass(self) -> bool {
         match self {
-            Self::Throttled | Self::Failing | Self::Unreachable | Self::Broken | Self::TimedOut | Self::Clock => true,
-            Self::Malformed | Self::TooLarge | Self::Credentials | Self::Denied | Self::Refused => false,
+            Self::Throttled | Self::Failing | Self::Unreachable | Self::Broken | Self::Clock => true,
+            // A call that timed out has used up the time that all tries may take.
+            Self::TimedOut | Self::Malformed | Self::TooLarge | Self::Credentials | Self::Denied | Self::Refused => {
+                false
+            }
+        }
+    }
+
+    /// How long the question rests after it: what only a person can mend need not be tried each second.
+    pub fn rest(self) -> Duration {
+        match self {
+            Self::Credentials | Self::Denied | Self::Refused => Duration::from_secs(3),
+            Self::Throttled
+            | Self::Failing
+            | Self::Unreachable
+            | Self::Broken
+            | Self::TimedOut
+            | Self::Malformed
+            | Self::TooLarge
+            | Self::Clock => Duration::from_secs(1),
         }
     }
 

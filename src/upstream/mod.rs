@@ -13,9 +13,8 @@ mod sign;
 mod skew;
 mod wire;
 
-pub use self::call::{Cost, Sent, Upstream};
+pub use self::call::{Sent, Upstream};
 pub use self::codes::Code;
 pub use self::config::{Config, Names};
 pub use self::credentials::Credentials;
 pub use self::fault::{Fault, Kind};
-pub use self::sign::{Draft, Signed, sign};

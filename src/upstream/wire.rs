@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
+use super::fault::sane_id;
 use super::{Fault, Kind, Names};
 use crate::model::{Answer, Region};
 use crate::query::Question;
@@ -88,7 +89,7 @@ pub(super) fn read(
         let request_id = fault.request_id.clone();
         return (Err(fault), request_id);
     }
-    let request_id = Fault::classify(status, None, request_id.as_deref()).request_id;
+    let request_id = request_id.as_deref().and_then(sane_id);
     let Some(distribution) = envelope.result else {
         return (Err(Fault { kind: Kind::Malformed, code: None, request_id: request_id.clone() }), request_id);
     };

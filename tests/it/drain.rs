@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::support::{Asker, Files, Process, settled_day, sluice};
 
-fn configuration(endpoint: &str, drain: &str) -> String {
+fn configuration(endpoint: &str, drain: &str, per: &str) -> String {
     let Settings { access_key_id, secret_access_key, .. } = Settings::default();
     format!(
         r#"
@@ -15,6 +15,8 @@ fn configuration(endpoint: &str, drain: &str) -> String {
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 drain = "{drain}"
+[budget]
+per = "{per}"
 [upstream]
 endpoint = "{endpoint}"
 access_key_id = "{access_key_id}"
@@ -32,8 +34,8 @@ apps = [{{ name = "app-0", app_id = "red0000000000000000" }}]
 }
 
 /// A serving process, an asker and an operator.
-async fn serving(endpoint: &str, drain: &str) -> (Process, Asker, Asker) {
-    let files = Files::new(&configuration(endpoint, drain));
+async fn serving(endpoint: &str, drain: &str, per: &str) -> (Process, Asker, Asker) {
+    let files = Files::new(&configuration(endpoint, drain, per));
     let token = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap();
     let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
     let field = |line: &serde_json::Value, name: &str| line[name].as_str().map(|address| format!("http://{address}"));
@@ -50,7 +52,7 @@ async fn serving(endpoint: &str, drain: &str) -> (Process, Asker, Asker) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_drops_readiness_serves_on_finishes_and_exits_with_0() {
     let upstream = start(Settings { latency: Duration::from_millis(1500), ..Settings::default() }).await.unwrap();
-    let (mut process, asker, operator) = serving(&upstream.endpoint(), "1s").await;
+    let (mut process, asker, operator) = serving(&upstream.endpoint(), "1s", "1s").await;
     assert_eq!(operator.get("/readyz").await.status, 200);
     let slow = {
         let asker = asker.clone();
@@ -71,9 +73,10 @@ async fn sigterm_drops_readiness_serves_on_finishes_and_exits_with_0() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_that_waits_when_the_drain_ends_is_told_so() {
     let upstream = start(Settings::default()).await.unwrap();
-    let (mut process, asker, _) = serving(&upstream.endpoint(), "0s").await;
+    let (mut process, asker, _) = serving(&upstream.endpoint(), "0s", "5s").await;
+    // After a start nothing is sent for longer than this test lasts, so all of these wait.
     let mut waiting = tokio::task::JoinSet::new();
-    for day in 0..10 {
+    for day in 0..2 {
         let asker = asker.clone();
         waiting.spawn(async move { asker.ask("app-0", &settled_day(day)).await });
     }
@@ -88,7 +91,7 @@ async fn a_question_that_waits_when_the_drain_ends_is_told_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_cuts_the_drain_short() {
     let upstream = start(Settings::default()).await.unwrap();
-    let (mut process, asker, _) = serving(&upstream.endpoint(), "5m").await;
+    let (mut process, asker, _) = serving(&upstream.endpoint(), "5m", "1s").await;
     assert_eq!(asker.get("/apps").await.status, 200);
     let began = Instant::now();
     process.signal("TERM");

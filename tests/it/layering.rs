@@ -41,7 +41,8 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 /// The modules of `lib.rs`, in the order of the path.
 fn order() -> Vec<String> {
     let text = fs::read_to_string(src().join("lib.rs")).unwrap();
-    let declared = text.lines().filter_map(|line| line.trim().strip_prefix("pub mod ")?.strip_suffix(';'));
+    let lines = text.lines().map(|line| line.strip_prefix("pub ").unwrap_or(line));
+    let declared = lines.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
     declared.map(str::to_owned).collect()
 }
 

@@ -12,7 +12,6 @@ mod support;
 mod admin;
 mod answers;
 mod browsers;
-mod budget;
 mod canaries;
 mod commands;
 mod drain;

@@ -41,7 +41,7 @@ impl Default for Plan {
             upstream_toml: "",
             issuer_toml: "",
             tenant_toml: "requests_per_second = 100000\nburst = 100000",
-            past: Past::None,
+            past: Past::Unused,
         }
     }
 }

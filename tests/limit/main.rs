@@ -1,4 +1,16 @@
 //! Two calls a second, as the receiver sees them, and everyone's fair turn at them.
+//!
+//! A binary of its own, so that no other test takes the processor while arrivals are timed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets one of these has failed"
+)]
+
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the other binary, which uses the rest")]
+mod support;
 
 use std::time::Duration;
 
@@ -7,7 +19,7 @@ use sluice::simulator::{Arrival, Settings, Verdict, worst_window};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{House, Plan, TENANTS, app_id, settled_day};
+use support::{House, Plan, TENANTS, app_id, settled_day};
 
 const PER: Duration = Duration::from_secs(1);
 
@@ -80,6 +92,21 @@ async fn a_gateway_whose_past_is_unknown_sends_nothing_for_a_second_and_the_guar
     let reply = house.asker("red").ask("app-0", &settled_day(0)).await;
     assert_eq!(reply.status, 200);
     assert!(began.elapsed() >= Duration::from_millis(1100), "sent after {:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_had_to_open_its_connection_holds_its_slot_until_the_answer() {
+    let latency = Duration::from_millis(800);
+    let house = Plan::latency(latency).build().await;
+    let mut asking = JoinSet::new();
+    for question in 0..3 {
+        let asker = house.asker("red");
+        asking.spawn(async move { asker.ask("app-0", &settled_day(question)).await.status });
+    }
+    assert!(asking.join_all().await.iter().all(|status| *status == 200));
+    let arrivals = house.upstream.arrivals();
+    let gap = arrivals[2].at.abs_diff(arrivals[0].at);
+    assert!(gap >= PER + latency, "the third call came {gap:?} after the first, whose connection was new");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
