@@ -105,13 +105,10 @@ impl Slots {
         self.finish(ticket, now, now);
     }
 
-    /// The call ended without an answer: it may still be on its way.
+    /// The call ended without an answer: it may still be on its way. Counted from now and not from the sending, because a
+    /// connection may have been opened first and the call written to it a moment ago.
     pub(super) fn lost(&mut self, ticket: Ticket, now: Instant) {
-        let guard = self.guard.at(now);
-        let arrival = match self.slot(ticket).map(|slot| slot.state) {
-            Some(State::Sent(sent)) => now.max(sent + guard),
-            _ => now + guard,
-        };
+        let arrival = now + self.guard.at(now);
         self.finish(ticket, arrival, now);
     }
 
