@@ -7,6 +7,8 @@ mod config;
 mod guard;
 mod ledger;
 mod permit;
+#[cfg(test)]
+mod receiver;
 mod slots;
 
 pub use self::config::{Config, GuardRule};
