@@ -101,3 +101,7 @@ impl Drop for InFlight {
         self.settle(|hold| hold.ledger.lost(hold.ticket));
     }
 }
+
+#[cfg(test)]
+#[path = "permit_tests.rs"]
+mod tests;
