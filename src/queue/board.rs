@@ -229,3 +229,7 @@ impl<K, V> fmt::Debug for Queue<K, V> {
         f.write_str("Queue")
     }
 }
+
+#[cfg(test)]
+#[path = "board_tests.rs"]
+mod tests;

@@ -157,3 +157,7 @@ impl<K: Clone + Eq + Hash, V> Drop for Flight<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

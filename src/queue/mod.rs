@@ -7,6 +7,8 @@
 mod board;
 mod config;
 mod dispatch;
+#[cfg(test)]
+mod fake;
 mod seat;
 mod turns;
 

@@ -1,0 +1,137 @@
+//! Legs: what is tried again, for how long, and what a flight that dies leaves behind. In virtual time.
+
+use std::time::Duration;
+
+use tokio::time::{advance, sleep, timeout};
+
+use super::super::Outcome;
+use super::super::fake::{CYCLE, End, FLIGHT_TIME, PATIENT, TOOK, field};
+use super::*;
+
+const NO_PATIENCE: Duration = Duration::ZERO;
+
+fn transients() -> [End; 3] {
+    ["first", "second", "third"].map(End::Transient)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transient_failure_is_tried_three_times_and_then_final() {
+    let field = field(1, transients());
+    let start = Instant::now();
+    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Err("third")));
+    let departed = field.crew.departed.lock().unwrap().clone();
+    assert_eq!(departed.iter().map(|departed| departed.leg).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(departed.iter().all(|departed| departed.until == start + FLIGHT_TIME), "all legs end together");
+    assert_eq!(field.crew.landings(), [(7, Err("third"))], "only what is final is told");
+    sleep(CYCLE * 3).await;
+    assert_eq!(field.crew.flights(), 3);
+    assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_after_a_failure_is_for_all_who_waited_for_it() {
+    let field = field(1, [End::Transient("first")]);
+    let (one, other) = (field.seat(7, "a", PATIENT), field.seat(7, "b", PATIENT));
+    assert_eq!(tokio::join!(one.outcome(), other.outcome()), (Outcome::Landed(Ok(7)), Outcome::Landed(Ok(7))));
+    assert_eq!((field.crew.flights(), field.crew.landings()), (2, vec![(7, Ok(7))]));
+    assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_not_tried_again_for_those_without_patience() {
+    let field = field(1, transients());
+    let start = Instant::now();
+    let seat = field.seat(7, "a", NO_PATIENCE);
+    assert_eq!(seat.outcome().await, Outcome::Landed(Err("first")));
+    assert_eq!(start.elapsed(), TOOK);
+    sleep(CYCLE * 3).await;
+    assert_eq!(field.crew.flights(), 1);
+    assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_tried_again_while_one_is_patient() {
+    let field = field(1, [End::Transient("first")]);
+    let (patient, impatient) = (field.seat(7, "a", PATIENT), field.seat(7, "b", NO_PATIENCE));
+    let outcomes = tokio::join!(patient.outcome(), impatient.outcome());
+    assert_eq!(outcomes, (Outcome::Landed(Ok(7)), Outcome::Landed(Err("first"))));
+    assert_eq!(field.crew.flights(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_leg_that_would_begin_after_the_flight_time_is_not_waited_for() {
+    let field = field(1, transients());
+    let seat = field.seat(7, "a", PATIENT);
+    let others: Vec<_> = (10..20).map(|number| field.seat(number, &format!("team-{number}"), PATIENT)).collect();
+    let start = Instant::now();
+    assert!(matches!(seat.outcome().await, Outcome::Landed(Err("first"))));
+    assert_eq!(start.elapsed(), TOOK);
+    assert_eq!(field.crew.landings(), [(7, Err("first"))]);
+    drop(others);
+    assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_tried_again_goes_before_its_tenants_others() {
+    let field = field(1, [End::Transient("first")]);
+    let seats: Vec<_> = [7, 1, 2].into_iter().map(|question| field.seat(question, "a", PATIENT)).collect();
+    sleep(CYCLE * 5).await;
+    assert_eq!(field.crew.order(), [7, 7, 1, 2]);
+    drop(seats);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definite_failure_is_for_all_who_wait() {
+    let field = field(2, [End::Definite]);
+    let seats = ["a", "b", "c"].map(|tenant| field.seat(7, tenant, PATIENT));
+    for seat in seats {
+        assert_eq!(seat.outcome().await, Outcome::Landed(Err("definite")));
+    }
+    assert_eq!((field.crew.flights(), field.crew.landings()), (1, vec![(7, Err("definite"))]));
+}
+
+/// Two tenants lose a flight, and neither they nor the question are the worse for it.
+async fn lost_and_asked_again(death: End) {
+    let field = field(2, [death]);
+    let (one, other) = (field.seat(7, "a", PATIENT), field.seat(7, "b", PATIENT));
+    let all = async { tokio::join!(one.outcome(), other.outcome()) };
+    let outcomes = timeout(PATIENT, all).await.expect("nobody waits for the dead");
+    assert_eq!(outcomes, (Outcome::Lost, Outcome::Lost));
+    assert!(field.is_empty());
+    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Ok(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_dies_is_lost_and_its_question_can_be_asked_again() {
+    lost_and_asked_again(End::Panics).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
+    let field = field(1, [End::Late]);
+    let seat = field.seat(7, "a", PATIENT);
+    while field.queue.standing().flying == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(seat);
+    sleep(CYCLE).await;
+    assert_eq!((field.crew.flights(), field.budget.standing().sent), (0, 0));
+    assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_tells_who_waits_and_lets_flights_land() {
+    let field = field(1, []);
+    let flying = field.seat(1, "a", PATIENT);
+    sleep(TOOK / 2).await;
+    let waiting = field.seat(7, "a", PATIENT);
+    field.queue.drain();
+    field.queue.give_up();
+    let start = Instant::now();
+    assert_eq!(waiting.outcome().await, Outcome::GivenUp);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(flying.outcome().await, Outcome::Landed(Ok(1)));
+    sleep(CYCLE * 2).await;
+    assert_eq!(field.crew.flights(), 1);
+    assert!(field.is_empty());
+}
