@@ -143,8 +143,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 value
             }
         };
+        // Off the board first: should the crew panic, the callers see the flight lost instead of waiting for ever.
+        let entry = state.entries.remove(&question);
         crew.landed(&question, &value);
-        if let Some(entry) = state.entries.remove(&question) {
+        if let Some(entry) = entry {
             entry.progress.send_replace(Progress::Landed(value));
         }
     }

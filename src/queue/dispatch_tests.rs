@@ -107,6 +107,11 @@ async fn a_flight_that_dies_is_lost_and_its_question_can_be_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_landing_that_dies_is_lost_and_its_question_can_be_asked_again() {
+    lost_and_asked_again(End::PanicsAtLanding).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
     let field = field(1, [End::Late]);
     let seat = field.seat(7, "a", PATIENT);
