@@ -85,6 +85,8 @@ pub(super) struct Entry<V> {
     pub(super) flying: bool,
     pub(super) legs: u32,
     pub(super) first_departure: Option<Instant>,
+    /// What the latest leg brought, should there be no other.
+    pub(super) brought: Option<V>,
 }
 
 impl<K, V> Queue<K, V>
@@ -214,7 +216,20 @@ impl<V> Entry<V> {
             flying: false,
             legs: 0,
             first_departure: None,
+            brought: None,
         }
+    }
+}
+
+impl<V: Clone> Entry<V> {
+    /// Its turn came to nothing: as if it had not come.
+    pub(super) fn back_in_line(&mut self, expected: Instant) {
+        self.legs -= 1;
+        if self.legs == 0 {
+            self.first_departure = None;
+        }
+        let after = self.brought.clone().map(|value| (value, expected));
+        self.progress.send_replace(Progress::Waiting { after });
     }
 }
 

@@ -57,7 +57,7 @@ where
             board.work_waits().await;
             let permit = board.budget.permit().await;
             // The permit of a turn that nobody wants any more goes back unused.
-            let Some((question, leg)) = board.depart() else { continue };
+            let Some((question, leg)) = board.depart(&*crew) else { continue };
             let flight = Flight { board: Arc::clone(&board), question: Some(question.clone()) };
             let crew = Arc::clone(&crew);
             tokio::spawn(async move {
@@ -86,16 +86,28 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         }
     }
 
-    fn depart(&self) -> Option<(K, Leg)> {
+    fn depart(&self, crew: &impl Crew<K, V>) -> Option<(K, Leg)>
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
         let mut state = self.state();
         let State { turns, entries, .. } = &mut *state;
         let (question, tenant) = turns.next()?;
         let entry = entries.get_mut(&question)?;
-        let first_departure = *entry.first_departure.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        let until = *entry.first_departure.get_or_insert(now) + self.flight_time;
+        // The turn came later than foreseen. A call without time would be paid for and bring nothing.
+        if now >= until
+            && let Some(value) = entry.brought.take()
+        {
+            settle(&mut state, &question, value, crew);
+            return None;
+        }
         entry.flying = true;
         entry.legs += 1;
         entry.progress.send_replace(Progress::Flying);
-        Some((question, Leg { tenant, number: entry.legs, until: first_departure + self.flight_time }))
+        Some((question, Leg { tenant, number: entry.legs, until }))
     }
 
     /// Puts the question before all others of its tenants; `None` where nobody would wait for it.
@@ -110,6 +122,20 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
     }
 }
 
+/// Tells the crew and all who wait.
+fn settle<K, V>(state: &mut State<K, V>, question: &K, value: V, crew: &impl Crew<K, V>)
+where
+    K: Clone + Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    // Off the board first: should the crew panic, the callers see the flight lost instead of waiting for ever.
+    let entry = state.entries.remove(question);
+    crew.landed(question, &value);
+    if let Some(entry) = entry {
+        entry.progress.send_replace(Progress::Landed(value));
+    }
+}
+
 impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
     fn land(mut self, landing: Landing<V>, until: Instant, crew: &impl Crew<K, V>)
     where
@@ -121,11 +147,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
         let value = match landing {
             Landing::Done(value) => value,
             Landing::Late => {
-                if self.board.once_more(&mut state, &question).is_none() {
-                    state.entries.remove(&question);
-                } else if let Some(entry) = state.entries.get_mut(&question) {
-                    entry.legs -= 1;
-                    entry.progress.send_replace(Progress::Waiting { after: None });
+                let expected = self.board.once_more(&mut state, &question);
+                match (expected, state.entries.get_mut(&question)) {
+                    (Some(expected), Some(entry)) => entry.back_in_line(expected),
+                    _ => drop(state.entries.remove(&question)),
                 }
                 self.board.work.notify_one();
                 return;
@@ -135,6 +160,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 let expected = if spent { None } else { self.board.once_more(&mut state, &question) };
                 let entry = state.entries.get_mut(&question);
                 if let (Some(expected), Some(entry)) = (expected.filter(|expected| *expected < until), entry) {
+                    entry.brought = Some(value.clone());
                     entry.progress.send_replace(Progress::Waiting { after: Some((value, expected)) });
                     self.board.work.notify_one();
                     return;
@@ -143,12 +169,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 value
             }
         };
-        // Off the board first: should the crew panic, the callers see the flight lost instead of waiting for ever.
-        let entry = state.entries.remove(&question);
-        crew.landed(&question, &value);
-        if let Some(entry) = entry {
-            entry.progress.send_replace(Progress::Landed(value));
-        }
+        settle(&mut state, &question, value, crew);
     }
 }
 

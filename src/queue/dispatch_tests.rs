@@ -112,6 +112,16 @@ async fn a_landing_that_dies_is_lost_and_its_question_can_be_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_turn_costs_no_leg_and_none_of_the_flight_time() {
+    let field = field(1, [End::Late, End::Late].into_iter().chain(transients()));
+    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Err("third")));
+    let departed = field.crew.departed.lock().unwrap().clone();
+    assert_eq!(departed.iter().map(|departed| departed.leg).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(departed[0].until, departed[0].at + FLIGHT_TIME);
+    assert_eq!(field.budget.standing().sent, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
     let field = field(1, [End::Late]);
     let seat = field.seat(7, "a", PATIENT);
@@ -121,6 +131,19 @@ async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
     drop(seat);
     sleep(CYCLE).await;
     assert_eq!((field.crew.flights(), field.budget.standing().sent), (0, 0));
+    assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_whose_time_is_over_before_its_turn_comes_costs_no_call() {
+    let field = field(1, transients());
+    let waiting = tokio::spawn(field.seat(7, "a", PATIENT).outcome());
+    sleep(TOOK * 2).await;
+    // The process is stopped for longer than the flight may take.
+    advance(FLIGHT_TIME * 2).await;
+    assert_eq!(waiting.await.unwrap(), Outcome::Landed(Err("first")));
+    assert_eq!((field.crew.flights(), field.crew.landings()), (1, vec![(7, Err("first"))]));
+    assert_eq!(field.budget.standing().free, 1);
     assert!(field.is_empty());
 }
 
