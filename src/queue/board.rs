@@ -64,6 +64,8 @@ pub(super) struct State<K, V> {
     pub(super) turns: Turns<K>,
     pub(super) entries: HashMap<K, Entry<V>>,
     pub(super) draining: bool,
+    /// No turn will come any more.
+    pub(super) given_up: bool,
     tickets: u64,
 }
 
@@ -97,7 +99,8 @@ where
     /// An empty queue before this budget, whose flights last no longer than `flight_time` with all their retries.
     /// Nothing departs until `run` is called.
     pub fn new(config: Config, budget: Budget, flight_time: Duration) -> Self {
-        let state = State { turns: Turns::default(), entries: HashMap::new(), draining: false, tickets: 0 };
+        let state =
+            State { turns: Turns::default(), entries: HashMap::new(), draining: false, given_up: false, tickets: 0 };
         Self(Arc::new(Board { state: Mutex::new(state), work: Notify::new(), budget, flight_time, config }))
     }
 
@@ -159,12 +162,18 @@ where
         self.0.state().draining = true;
     }
 
-    /// Tells everyone who still waits for a turn that it will not come.
+    /// Tells everyone who still waits for a turn that it will not come. Flights under way land, without another leg.
     pub fn give_up(&self) {
-        let state = self.0.state();
-        for entry in state.entries.values().filter(|entry| !entry.flying) {
-            entry.progress.send_replace(Progress::GivenUp);
-        }
+        let mut state = self.0.state();
+        state.draining = true;
+        state.given_up = true;
+        state.turns = Turns::default();
+        state.entries.retain(|_, entry| {
+            if !entry.flying {
+                entry.progress.send_replace(Progress::GivenUp);
+            }
+            entry.flying
+        });
     }
 
     /// How it stands.

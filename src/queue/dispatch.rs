@@ -146,6 +146,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
         let mut state = self.board.state();
         let value = match landing {
             Landing::Done(value) => value,
+            Landing::Late if state.given_up => {
+                if let Some(entry) = state.entries.remove(&question) {
+                    entry.progress.send_replace(Progress::GivenUp);
+                }
+                return;
+            }
             Landing::Late => {
                 let expected = self.board.once_more(&mut state, &question);
                 match (expected, state.entries.get_mut(&question)) {
@@ -156,7 +162,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 return;
             }
             Landing::Again(value) => {
-                let spent = state.entries.get(&question).is_none_or(|entry| entry.legs >= MOST_LEGS);
+                let legs = state.entries.get(&question).map_or(MOST_LEGS, |entry| entry.legs);
+                let spent = state.given_up || legs >= MOST_LEGS;
                 let expected = if spent { None } else { self.board.once_more(&mut state, &question) };
                 let entry = state.entries.get_mut(&question);
                 if let (Some(expected), Some(entry)) = (expected.filter(|expected| *expected < until), entry) {

@@ -163,3 +163,31 @@ async fn giving_up_tells_who_waits_and_lets_flights_land() {
     assert_eq!(field.crew.flights(), 1);
     assert!(field.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_giving_up_nothing_departs() {
+    let field = field(1, [End::Transient("first")]);
+    let flying = field.seat(1, "a", PATIENT);
+    sleep(TOOK / 2).await;
+    let waiting = field.seat(7, "a", PATIENT);
+    field.queue.drain();
+    field.queue.give_up();
+    sleep(CYCLE * 3).await;
+    assert_eq!(field.crew.flights(), 1);
+    assert_eq!(flying.outcome().await, Outcome::Landed(Err("first")));
+    assert_eq!(waiting.outcome().await, Outcome::GivenUp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_giving_up_a_late_turn_is_not_made_up_for() {
+    let field = field(1, [End::Late]);
+    let late = field.seat(1, "a", PATIENT);
+    while field.queue.standing().flying == 0 {
+        tokio::task::yield_now().await;
+    }
+    field.queue.drain();
+    field.queue.give_up();
+    assert_eq!(late.outcome().await, Outcome::GivenUp);
+    assert_eq!(field.crew.flights(), 0);
+    assert!(field.is_empty());
+}
