@@ -58,7 +58,8 @@ where
             let permit = board.budget.permit().await;
             // The permit of a turn that nobody wants any more goes back unused.
             let Some((question, leg)) = board.depart(&*crew) else { continue };
-            let flight = Flight { board: Arc::clone(&board), question: Some(question.clone()) };
+            let flight =
+                Flight { board: Arc::clone(&board), question: Some(question.clone()), tenant: leg.tenant.clone() };
             let crew = Arc::clone(&crew);
             tokio::spawn(async move {
                 let until = leg.until;
@@ -73,6 +74,8 @@ where
 struct Flight<K: Clone + Eq + Hash, V> {
     board: Arc<Board<K, V>>,
     question: Option<K>,
+    /// Whose turn it took.
+    tenant: TenantId,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
@@ -153,6 +156,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 return;
             }
             Landing::Late => {
+                state.turns.give_back(&self.tenant);
                 let expected = self.board.once_more(&mut state, &question);
                 match (expected, state.entries.get_mut(&question)) {
                     (Some(expected), Some(entry)) => entry.back_in_line(expected),

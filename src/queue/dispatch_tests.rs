@@ -122,6 +122,17 @@ async fn a_late_turn_costs_no_leg_and_none_of_the_flight_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_turn_is_made_up_for() {
+    let field = field(1, [End::Answered, End::Late]);
+    let flood: Vec<_> = (0..10).map(|number| field.seat(number, "a", PATIENT)).collect();
+    sleep(TOOK).await;
+    let late = field.seat(77, "z", PATIENT);
+    assert_eq!(late.outcome().await, Outcome::Landed(Ok(77)));
+    assert_eq!(field.crew.order(), [0, 77]);
+    drop(flood);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
     let field = field(1, [End::Late]);
     let seat = field.seat(7, "a", PATIENT);

@@ -110,6 +110,16 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         Some((question, tenant))
     }
 
+    /// The tenant's latest turn came to nothing: it is not charged for it.
+    pub(super) fn give_back(&mut self, tenant: &TenantId) {
+        let Some(line) = self.lines.get_mut(tenant) else { return };
+        let charged = line.pass;
+        line.pass = charged.saturating_sub(line.stride).max(self.virtual_time);
+        if self.order.remove(&(charged, tenant.clone())) {
+            self.order.insert((line.pass, tenant.clone()));
+        }
+    }
+
     /// How many turns come before the question's own; `None` if it does not stand anywhere.
     pub(super) fn turns_before(&self, question: &K) -> Option<usize> {
         let places = self.standing.get(question)?;

@@ -21,22 +21,36 @@ struct Naive {
 struct NaiveLine {
     pass: u64,
     stride: u64,
+    weight: u32,
     waiting: Vec<u32>,
 }
 
 impl Naive {
     fn stand(&mut self, question: u32, tenant: &TenantId, weight: u32, first: bool) {
         let present = self.present;
-        let line = self.lines.entry(tenant.clone()).or_insert(NaiveLine { pass: 0, stride: 0, waiting: Vec::new() });
+        let line = self.lines.entry(tenant.clone()).or_insert(NaiveLine {
+            pass: 0,
+            stride: 0,
+            weight: 1,
+            waiting: Vec::new(),
+        });
         if line.waiting.contains(&question) {
             return;
         }
         line.stride = STRIDE / u64::from(weight);
+        line.weight = weight;
         if line.waiting.is_empty() {
             line.pass = line.pass.max(present);
         }
         let place = if first { 0 } else { line.waiting.len() };
         line.waiting.insert(place, question);
+    }
+
+    fn give_back(&mut self, tenant: &TenantId) {
+        let present = self.present;
+        if let Some(line) = self.lines.get_mut(tenant) {
+            line.pass = line.pass.saturating_sub(line.stride).max(present);
+        }
     }
 
     fn leave(&mut self, question: u32, tenant: &TenantId) {
@@ -81,10 +95,21 @@ impl Naive {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Stand { question: u32, tenant: usize, first: bool },
-    Leave { question: u32, tenant: usize },
-    Remove { question: u32 },
+    Stand {
+        question: u32,
+        tenant: usize,
+        first: bool,
+    },
+    Leave {
+        question: u32,
+        tenant: usize,
+    },
+    Remove {
+        question: u32,
+    },
     Next,
+    /// A turn that comes to nothing; its question stands first again.
+    NextInVain,
 }
 
 fn some_step() -> impl Strategy<Value = Step> {
@@ -95,6 +120,7 @@ fn some_step() -> impl Strategy<Value = Step> {
         2 => asked.prop_map(|(question, tenant)| Step::Leave { question, tenant }),
         1 => (0..24u32).prop_map(|question| Step::Remove { question }),
         5 => Just(Step::Next),
+        1 => Just(Step::NextInVain),
     ]
 }
 
@@ -128,6 +154,17 @@ fn same_turns(weights: &[u32], steps: &[Step], shared: bool) -> Result<(), TestC
                 naive.remove(question);
             }
             Step::Next => prop_assert_eq!(turns.next(), naive.next()),
+            Step::NextInVain => {
+                let turn = naive.next();
+                prop_assert_eq!(&turns.next(), &turn);
+                if let Some((question, asker)) = turn {
+                    let weight = naive.lines.get(&asker).map_or(1, |line| line.weight);
+                    turns.give_back(&asker);
+                    naive.give_back(&asker);
+                    turns.stand_first(&question, &asker, weight);
+                    naive.stand(question, &asker, weight, true);
+                }
+            }
         }
         prop_assert_eq!(turns.is_empty(), naive.questions().is_empty());
         for question in 0..24 {
