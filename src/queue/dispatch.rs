@@ -57,13 +57,19 @@ where
             board.work_waits().await;
             let permit = board.budget.permit().await;
             // The permit of a turn that nobody wants any more goes back unused.
-            let Some((question, leg)) = board.depart(&*crew) else { continue };
+            let Some((question, leg, over)) = board.depart() else { continue };
             let flight =
                 Flight { board: Arc::clone(&board), question: Some(question.clone()), tenant: leg.tenant.clone() };
             let crew = Arc::clone(&crew);
             tokio::spawn(async move {
                 let until = leg.until;
-                let landing = crew.fly(question, permit, leg).await;
+                let landing = match over {
+                    Some(value) => {
+                        drop(permit);
+                        Landing::Done(value)
+                    }
+                    None => crew.fly(question, permit, leg).await,
+                };
                 flight.land(landing, until, &*crew);
             });
         }
@@ -89,28 +95,20 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         }
     }
 
-    fn depart(&self, crew: &impl Crew<K, V>) -> Option<(K, Leg)>
-    where
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
+    /// Takes the next turn. With what the latest leg brought where there is no time for another: the turn came later than
+    /// foreseen, and a call without time would be paid for and bring nothing.
+    fn depart(&self) -> Option<(K, Leg, Option<V>)> {
         let mut state = self.state();
         let State { turns, entries, .. } = &mut *state;
         let (question, tenant) = turns.next()?;
         let entry = entries.get_mut(&question)?;
         let now = Instant::now();
         let until = *entry.first_departure.get_or_insert(now) + self.flight_time;
-        // The turn came later than foreseen. A call without time would be paid for and bring nothing.
-        if now >= until
-            && let Some(value) = entry.brought.take()
-        {
-            settle(&mut state, &question, value, crew);
-            return None;
-        }
+        let over = if now < until { None } else { entry.brought.take() };
         entry.flying = true;
         entry.legs += 1;
         entry.progress.send_replace(Progress::Flying);
-        Some((question, Leg { tenant, number: entry.legs, until }))
+        Some((question, Leg { tenant, number: entry.legs, until }, over))
     }
 
     /// Puts the question before all others of its tenants; `None` where nobody would wait for it.
@@ -122,20 +120,6 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         }
         entry.flying = false;
         Some(self.expected(state, question))
-    }
-}
-
-/// Tells the crew and all who wait.
-fn settle<K, V>(state: &mut State<K, V>, question: &K, value: V, crew: &impl Crew<K, V>)
-where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-{
-    // Off the board first: should the crew panic, the callers see the flight lost instead of waiting for ever.
-    let entry = state.entries.remove(question);
-    crew.landed(question, &value);
-    if let Some(entry) = entry {
-        entry.progress.send_replace(Progress::Landed(value));
     }
 }
 
@@ -180,7 +164,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 value
             }
         };
-        settle(&mut state, &question, value, crew);
+        // Off the board first: should the crew panic, the callers see the flight lost instead of waiting for ever.
+        let entry = state.entries.remove(&question);
+        crew.landed(&question, &value);
+        if let Some(entry) = entry {
+            entry.progress.send_replace(Progress::Landed(value));
+        }
     }
 }
 
