@@ -9,6 +9,8 @@ mod config;
 mod dispatch;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod naive;
 mod seat;
 mod turns;
 

@@ -10,7 +10,7 @@ use std::hash::Hash;
 use crate::model::TenantId;
 
 /// Divisible by every weight up to 10 and fine enough for the others.
-const STRIDE: u64 = 5_040_000;
+pub(super) const STRIDE: u64 = 5_040_000;
 
 /// Where a question stands in one tenant's line. Retries go before everything that waits, hence the sign.
 pub(super) type Place = i64;
