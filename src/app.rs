@@ -127,7 +127,6 @@ impl Gateway {
             () = sleep(self.drain) => {}
             () = hurry => tracing::info!("the drain was cut short"),
         }
-        self.pipeline.drain();
         self.pipeline.give_up();
         sleep(LAST_WORDS).await;
         // The receivers are the listeners; were they gone, there would be nothing to stop.

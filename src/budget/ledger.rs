@@ -119,11 +119,21 @@ impl Ledger {
         let now = Instant::now();
         {
             let mut book = self.book();
-            book.slots.answered(ticket, now);
+            book.slots.arrived(ticket, now);
             if throttled {
                 book.slots.throttled(now);
                 book.throttled += 1;
             }
+        }
+        self.freed.notify_waiters();
+    }
+
+    /// No connection could be opened, so this was no call.
+    pub(super) fn never_sent(&self, ticket: Ticket) {
+        {
+            let mut book = self.book();
+            book.sent -= 1;
+            book.slots.arrived(ticket, Instant::now());
         }
         self.freed.notify_waiters();
     }

@@ -76,9 +76,9 @@ impl InFlight {
         self.settle(|hold| hold.ledger.answered(hold.ticket, true));
     }
 
-    /// The connection could not be opened, so nothing was sent.
+    /// The connection could not be opened, so nothing was sent. The next try is paced like a call.
     pub fn never_sent(mut self) {
-        self.settle(|hold| hold.ledger.unsent(hold.ticket));
+        self.settle(|hold| hold.ledger.never_sent(hold.ticket));
     }
 
     fn settle(&mut self, end: impl FnOnce(&Hold)) {

@@ -59,13 +59,14 @@ async fn a_call_dropped_without_a_word_counts_as_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_was_never_sent_frees_its_slot_at_once() {
+async fn a_call_that_was_never_sent_is_no_call_but_the_next_try_is_paced_like_one() {
     let budget = budget_of(1);
     let start = Instant::now();
     let in_flight = budget.permit().await.send().unwrap();
     sleep(milliseconds(300)).await;
     in_flight.never_sent();
-    assert_eq!(granted_after(&budget, start).await, milliseconds(300));
+    assert_eq!(budget.standing().sent, 0);
+    assert_eq!(granted_after(&budget, start).await, milliseconds(300) + PER);
 }
 
 #[tokio::test(start_paused = true)]

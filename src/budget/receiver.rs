@@ -115,9 +115,9 @@ impl Play {
         }
         match event {
             Event::GuardPassed => return self.slots.arrived(ticket, now),
-            Event::Answered => self.slots.answered(ticket, now),
+            Event::Answered => self.slots.arrived(ticket, now),
             Event::Throttled => {
-                self.slots.answered(ticket, now);
+                self.slots.arrived(ticket, now);
                 self.slots.throttled(now);
             }
             Event::Lost => self.slots.lost(ticket, now),

@@ -82,9 +82,11 @@ impl Slots {
         Ok(Ticket { slot: index, fence: slot.fence })
     }
 
-    /// Nothing was sent and nothing will be: the slot is free at once.
+    /// The permit was not used: the slot is free at once.
     pub(super) fn unsent(&mut self, ticket: Ticket, now: Instant) {
-        self.free(ticket, now);
+        if let Some(slot) = self.slot(ticket).filter(|slot| matches!(slot.state, State::Held)) {
+            slot.state = State::Free(now);
+        }
     }
 
     /// The call is about to be written.
@@ -94,14 +96,10 @@ impl Slots {
         }
     }
 
-    /// The guard has passed since the call was written to an open connection: it has arrived. Counted from now and
-    /// not from `sent + guard`, so that a process that was stopped in between resumes on the safe side.
+    /// The call has certainly arrived: its answer is here, or the guard has passed since it was written to an open
+    /// connection. Or it certainly never will, and nothing was sent: trying again is paced all the same. Counted from
+    /// now and not from `sent + guard`, so that a process that stood still resumes on the safe side.
     pub(super) fn arrived(&mut self, ticket: Ticket, now: Instant) {
-        self.finish(ticket, now, now);
-    }
-
-    /// The answer came, so the call had arrived.
-    pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) {
         self.finish(ticket, now, now);
     }
 
@@ -152,12 +150,6 @@ impl Slots {
         self.all.get_mut(ticket.slot).filter(|slot| slot.fence == ticket.fence)
     }
 
-    fn free(&mut self, ticket: Ticket, at: Instant) {
-        if let Some(slot) = self.slot(ticket).filter(|slot| !matches!(slot.state, State::Free(_))) {
-            slot.state = State::Free(at);
-        }
-    }
-
     fn finish(&mut self, ticket: Ticket, arrival: Instant, now: Instant) {
         let per = self.per;
         let Some(slot) = self.slot(ticket) else { return };
@@ -165,12 +157,13 @@ impl Slots {
         match slot.state {
             State::Sent(sent) => {
                 slot.state = State::Free(free);
-                let held = now.saturating_duration_since(sent);
+                // One call that hung must not make every forecast of the next minute gloomy.
+                let held = now.saturating_duration_since(sent).min(per);
                 self.overhead = (self.overhead * 3 + held) / 4;
             }
             State::Held => slot.state = State::Free(free),
-            // The guard passed first and the answer is late: the slot may already be another's moment to come.
-            State::Free(at) => slot.state = State::Free(at.min(free)),
+            // Its second began when the guard passed; the late answer changes nothing.
+            State::Free(_) => {}
         }
     }
 }

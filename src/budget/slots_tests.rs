@@ -108,13 +108,12 @@ fn a_stale_ticket_changes_nothing() {
     slots.unsent(stale, start);
     let holder = slots.claim(start).unwrap();
     slots.sent(holder, start);
-    let change: [fn(&mut Slots, Ticket, Instant); 5] =
-        [Slots::unsent, Slots::sent, Slots::arrived, Slots::answered, Slots::lost];
+    let change: [fn(&mut Slots, Ticket, Instant); 4] = [Slots::unsent, Slots::sent, Slots::arrived, Slots::lost];
     for change in change {
         change(&mut slots, stale, start + milliseconds(50));
         assert_eq!(slots.claim(start + milliseconds(60_000)), Err(NoSlot::UntilReleased));
     }
-    slots.answered(holder, start + milliseconds(30));
+    slots.arrived(holder, start + milliseconds(30));
     assert_eq!(slots.claim(start), Err(NoSlot::Until(start + milliseconds(30 + PER))));
 }
 
@@ -125,7 +124,7 @@ fn an_answer_after_the_guard_does_not_hold_the_slot_longer() {
     let ticket = slots.claim(start).unwrap();
     slots.sent(ticket, start);
     slots.arrived(ticket, start + milliseconds(GUARD));
-    for end in [Slots::answered, Slots::lost, Slots::unsent] {
+    for end in [Slots::arrived, Slots::lost, Slots::unsent] {
         end(&mut slots, ticket, start + milliseconds(700));
         assert_eq!(slots.claim(start), Err(NoSlot::Until(start + milliseconds(GUARD + PER))));
     }
@@ -139,7 +138,7 @@ fn a_call_without_a_word_holds_its_slot_until_its_answer() {
         let ticket = slots.claim(start).unwrap();
         slots.sent(ticket, start);
         assert_eq!(slots.claim(start + milliseconds(9000)), Err(NoSlot::UntilReleased));
-        slots.answered(ticket, start + milliseconds(9000));
+        slots.arrived(ticket, start + milliseconds(9000));
         assert_eq!(slots.claim(start), Err(NoSlot::Until(start + milliseconds(9000 + PER))));
     }
 }

@@ -185,7 +185,7 @@ sluice.toml:4: server.drain: 30 has no unit; write for example "30s"
 sluice.toml:5: server.max_in_flight: 0 is out of range; from 1 to 1000000 will do
 sluice.toml:6: server.cors_origins: must be origins: scheme, host and at most a port, such as "https://dashboards.example.com"
 sluice.toml:7: upstream.access_key_id: is required: set it, access_key_id_file, or the environment's SLUICE_UPSTREAM__ACCESS_KEY_ID
-sluice.toml:8: upstream.endpoint: "http://example.com" will not do: only https may carry the key; plain http is for a simulated upstream on this machine
+sluice.toml:8: upstream.endpoint: only https may carry the key; plain http is for a simulated upstream on this machine
 sluice.toml:9: upstream.region: "cn north" will not do: only visible ASCII characters can be sent
 sluice.toml:10: upstream.secret_access_key: holds a space, a line break or a character beyond ASCII; give the key alone
 sluice.toml:12: budget.guard: must lie between 10ms and budget.per; "strict" holds every slot until its answer

@@ -142,6 +142,11 @@ impl From<Refusal> for Problem {
                 "The wait for a turn at the upstream is longer than the request would wait; Retry-After tells how long it is.",
             )
             .retry_after(wait),
+            Refusal::LineFull { wait } => new(
+                Code::BudgetExhausted,
+                "The tenant has as many questions waiting for a turn as it may; Retry-After tells when there is room.",
+            )
+            .retry_after(wait),
             Refusal::Draining => {
                 new(Code::Draining, "This process is stopping; another one will answer.").retry_after(SOON)
             }

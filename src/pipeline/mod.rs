@@ -153,7 +153,8 @@ impl Pipeline {
                 return landed.map(|held| Fetched { held, joined: true }).map_err(Refusal::Upstream);
             }
             Joined::Exhausted(wait) => return Err(Refusal::BudgetExhausted { wait }),
-            Joined::Draining => return Err(Refusal::Draining),
+            Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }),
+            Joined::GivenUp => return Err(Refusal::Draining),
         };
         let joined = !seat.is_first();
         match seat.outcome().await {
@@ -186,12 +187,7 @@ impl Pipeline {
         Served { grant, asked, answer: held.answer, freshness, via }
     }
 
-    /// Takes no new questions.
-    pub fn drain(&self) {
-        self.queue.drain();
-    }
-
-    /// Tells all who wait for a turn that it will not come.
+    /// Takes no new questions and tells all who wait for a turn that it will not come.
     pub fn give_up(&self) {
         self.queue.give_up();
     }

@@ -31,6 +31,12 @@ pub enum Refusal {
         /// Until a turn would come.
         wait: Duration,
     },
+    /// As many questions of the tenant wait as may.
+    #[error("as many questions of the tenant wait as may")]
+    LineFull {
+        /// Until there is room.
+        wait: Duration,
+    },
     /// The process is stopping.
     #[error("the gateway is stopping")]
     Draining,
@@ -47,7 +53,7 @@ impl Refusal {
     pub fn blame(&self) -> Blame {
         match self {
             Self::NoToken | Self::Rejected(_) | Self::NotGranted | Self::Invalid(_) | Self::NotCached => Blame::Caller,
-            Self::BudgetExhausted { .. } | Self::Draining | Self::Lost => Blame::Gateway,
+            Self::BudgetExhausted { .. } | Self::LineFull { .. } | Self::Draining | Self::Lost => Blame::Gateway,
             Self::Upstream(fault) => fault.kind.blame(),
         }
     }
@@ -64,6 +70,7 @@ impl Refusal {
             Self::Invalid(Invalid::WindowInFuture { .. }) => "window_in_future",
             Self::NotCached => "not_cached",
             Self::BudgetExhausted { .. } => "budget_exhausted",
+            Self::LineFull { .. } => "line_full",
             Self::Draining => "draining",
             Self::Upstream(fault) => fault.kind.label(),
             Self::Lost => "lost",

@@ -38,8 +38,10 @@ pub enum Joined<K: Clone + Eq + Hash, V> {
     Seated(Seat<K, V>),
     /// The wait would exceed the caller's patience. Come back after this long.
     Exhausted(Duration),
+    /// As many questions of the tenant wait as may. Its next turn, after this long, makes room.
+    LineFull(Duration),
     /// No new flights: the process is stopping.
-    Draining,
+    GivenUp,
 }
 
 /// What `/status` shows of the queue.
@@ -63,7 +65,6 @@ pub(super) struct Board<K, V> {
 pub(super) struct State<K, V> {
     pub(super) turns: Turns<K>,
     pub(super) entries: HashMap<K, Entry<V>>,
-    pub(super) draining: bool,
     /// No turn will come any more.
     pub(super) given_up: bool,
     tickets: u64,
@@ -99,8 +100,7 @@ where
     /// An empty queue before this budget, whose flights last no longer than `flight_time` with all their retries.
     /// Nothing departs until `run` is called.
     pub fn new(config: Config, budget: Budget, flight_time: Duration) -> Self {
-        let state =
-            State { turns: Turns::default(), entries: HashMap::new(), draining: false, given_up: false, tickets: 0 };
+        let state = State { turns: Turns::default(), entries: HashMap::new(), given_up: false, tickets: 0 };
         Self(Arc::new(Board { state: Mutex::new(state), work: Notify::new(), budget, flight_time, config }))
     }
 
@@ -120,12 +120,12 @@ where
             if let Some(value) = held() {
                 return Joined::Held(value);
             }
-            if state.draining {
-                return Joined::Draining;
+            if state.given_up {
+                return Joined::GivenUp;
             }
         }
-        if let Err(wait) = self.admit(&state, question, stake, patience) {
-            return Joined::Exhausted(wait);
+        if let Some(refused) = self.refuse(&state, question, stake, patience) {
+            return refused;
         }
         state.tickets += 1;
         let State { turns, entries, tickets, .. } = &mut *state;
@@ -144,28 +144,26 @@ where
     }
 
     /// Decided once: a turn further away than the caller's patience is refused now, with the true wait.
-    fn admit(&self, state: &State<K, V>, question: &K, stake: &Stake, patience: Duration) -> Result<(), Duration> {
+    fn refuse(&self, state: &State<K, V>, question: &K, stake: &Stake, patience: Duration) -> Option<Joined<K, V>> {
+        let until = |turns| self.0.budget.forecast(turns).saturating_duration_since(Instant::now());
         let entry = state.entries.get(question);
         if entry.is_some_and(|entry| entry.flying) {
-            return Ok(());
+            return None;
         }
         let stands = entry.is_some_and(|entry| entry.callers.contains_key(&stake.tenant));
         let newcomer = (!stands).then(|| state.turns.turns_before_newcomer(&stake.tenant, stake.weight));
         let turns = state.turns.turns_before(question).into_iter().chain(newcomer).min().unwrap_or(0);
-        let wait = self.0.budget.forecast(turns).saturating_duration_since(Instant::now());
+        let wait = until(turns);
+        if wait > patience {
+            return Some(Joined::Exhausted(wait));
+        }
         let full = !stands && state.turns.waiting_of(&stake.tenant) >= self.0.config.per_tenant;
-        if full || wait > patience { Err(wait) } else { Ok(()) }
+        full.then(|| Joined::LineFull(until(state.turns.turns_before_next_of(&stake.tenant))))
     }
 
-    /// Stops admitting new questions; those that wait are told so at `give_up`.
-    pub fn drain(&self) {
-        self.0.state().draining = true;
-    }
-
-    /// Tells everyone who still waits for a turn that it will not come. Flights under way land, without another leg.
+    /// Admits no new questions and tells everyone who still waits for a turn that it will not come. Flights under way land, without another leg.
     pub fn give_up(&self) {
         let mut state = self.0.state();
-        state.draining = true;
         state.given_up = true;
         state.turns = Turns::default();
         state.entries.retain(|_, entry| {

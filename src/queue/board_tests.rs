@@ -205,12 +205,12 @@ async fn a_seat_of_an_earlier_flight_does_not_disturb_a_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn draining_admits_no_new_question_and_serves_those_that_wait() {
+async fn giving_up_admits_no_new_question_and_ends_those_that_wait() {
     let field = field(1, []);
     field.spend(1).await;
     let waiting = field.seat(7, "a", PATIENT);
-    field.queue.drain();
-    assert!(matches!(field.ask(8, "a", PATIENT), Joined::Draining));
-    let joined = field.seat(7, "b", PATIENT);
-    assert_eq!(outcomes([waiting, joined]).await, vec![Outcome::Landed(Ok(7)); 2]);
+    field.queue.give_up();
+    assert!(matches!(field.ask(8, "a", PATIENT), Joined::GivenUp));
+    assert!(matches!(field.ask(7, "b", PATIENT), Joined::GivenUp));
+    assert_eq!(waiting.outcome().await, Outcome::GivenUp);
 }

@@ -164,7 +164,6 @@ async fn giving_up_tells_who_waits_and_lets_flights_land() {
     let flying = field.seat(1, "a", PATIENT);
     sleep(TOOK / 2).await;
     let waiting = field.seat(7, "a", PATIENT);
-    field.queue.drain();
     field.queue.give_up();
     let start = Instant::now();
     assert_eq!(waiting.outcome().await, Outcome::GivenUp);
@@ -181,7 +180,6 @@ async fn after_giving_up_nothing_departs() {
     let flying = field.seat(1, "a", PATIENT);
     sleep(TOOK / 2).await;
     let waiting = field.seat(7, "a", PATIENT);
-    field.queue.drain();
     field.queue.give_up();
     sleep(CYCLE * 3).await;
     assert_eq!(field.crew.flights(), 1);
@@ -196,7 +194,6 @@ async fn after_giving_up_a_late_turn_is_not_made_up_for() {
     while field.queue.standing().flying == 0 {
         tokio::task::yield_now().await;
     }
-    field.queue.drain();
     field.queue.give_up();
     assert_eq!(late.outcome().await, Outcome::GivenUp);
     assert_eq!(field.crew.flights(), 0);

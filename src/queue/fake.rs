@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Config, Crew, Joined, Landing, Leg, Outcome, Queue, Seat, Stake};
+use super::seat::Seat;
+use super::{Config, Crew, Joined, Landing, Leg, Outcome, Queue, Stake};
 use crate::budget::{self, Budget, GuardRule, Permit};
 use crate::model::TenantId;
 
@@ -127,15 +128,15 @@ impl Field {
     pub(super) fn seat(&self, question: u32, tenant: &str, patience: Duration) -> Seat<u32, Brought> {
         match self.ask(question, tenant, patience) {
             Joined::Seated(seat) => seat,
-            Joined::Exhausted(wait) => panic!("refused for {wait:?}"),
-            Joined::Held(_) | Joined::Draining => panic!("no seat"),
+            Joined::Exhausted(wait) | Joined::LineFull(wait) => panic!("refused for {wait:?}"),
+            Joined::Held(_) | Joined::GivenUp => panic!("no seat"),
         }
     }
 
     /// The wait for which there must be a refusal.
     pub(super) fn refused(&self, question: u32, tenant: &str, patience: Duration) -> Duration {
         match self.ask(question, tenant, patience) {
-            Joined::Exhausted(wait) => wait,
+            Joined::Exhausted(wait) | Joined::LineFull(wait) => wait,
             _ => panic!("not refused"),
         }
     }

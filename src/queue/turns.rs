@@ -141,6 +141,11 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         }
     }
 
+    /// How many turns come before the tenant's next one.
+    pub(super) fn turns_before_next_of(&self, tenant: &TenantId) -> usize {
+        self.lines.get(tenant).map_or(0, |line| self.count(tenant, line.pass, line.stride, 0))
+    }
+
     /// How many questions stand in the tenant's line.
     pub(super) fn waiting_of(&self, tenant: &TenantId) -> usize {
         self.lines.get(tenant).map_or(0, |line| line.waiting.len())

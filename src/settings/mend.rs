@@ -45,6 +45,10 @@ pub(super) fn mend(text: &str) -> (Cow<'_, str>, Vec<Fault>) {
             None => break,
         }
     }
+    if !DeTable::parse_recoverable(&mended).1.is_empty() {
+        // Too far gone: what was found is told, and nothing of the text is guessed at.
+        mended = Cow::Owned("\n".repeat(text.matches('\n').count()));
+    }
     (mended, faults)
 }
 
@@ -142,6 +146,13 @@ mod tests {
 
     fn places(text: &str) -> Vec<(usize, String)> {
         faults(text).into_iter().map(|(line, key, _)| (line, key)).collect()
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_mended_is_left_out_with_its_faults_told() {
+        let (mended, faults) = mend("a = [1\n[\"\\u0001lost\".99]\na]\n[a]\n");
+        assert_eq!(mended, "\n\n\n\n");
+        assert!(!faults.is_empty());
     }
 
     #[test]
