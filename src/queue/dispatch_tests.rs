@@ -50,6 +50,13 @@ async fn a_failure_is_not_tried_again_for_those_without_patience() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flight_under_way_is_waited_for_beyond_the_patience() {
+    let field = field(1, [End::Slowly]);
+    let seat = field.seat(7, "a", NO_PATIENCE);
+    assert_eq!(seat.outcome().await, Outcome::Landed(Ok(7)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_is_tried_again_while_one_is_patient() {
     let field = field(1, [End::Transient("first")]);
     let (patient, impatient) = (field.seat(7, "a", PATIENT), field.seat(7, "b", NO_PATIENCE));
@@ -181,6 +188,7 @@ async fn after_giving_up_nothing_departs() {
     sleep(TOOK / 2).await;
     let waiting = field.seat(7, "a", PATIENT);
     field.queue.give_up();
+    assert!(field.queue.standing().waiting.is_empty());
     sleep(CYCLE * 3).await;
     assert_eq!(field.crew.flights(), 1);
     assert_eq!(flying.outcome().await, Outcome::Landed(Err("first")));

@@ -19,6 +19,8 @@ pub(super) type Asked = Joined<u32, Brought>;
 pub(super) enum End {
     /// The question comes back as its answer.
     Answered,
+    /// Answered after nearly all of the flight's time.
+    Slowly,
     Definite,
     /// Told apart by a word.
     Transient(&'static str),
@@ -65,10 +67,10 @@ impl Crew<u32, Brought> for Fake {
         let departed = Departed { question, tenant: leg.tenant, leg: leg.number, at: Instant::now(), until: leg.until };
         self.departed.lock().unwrap().push(departed);
         let in_flight = permit.send().expect("sent at once");
-        sleep(TOOK).await;
+        sleep(if matches!(end, End::Slowly) { FLIGHT_TIME.saturating_sub(TOOK) } else { TOOK }).await;
         in_flight.answered();
         match end {
-            End::Answered | End::Late => Landing::Done(Ok(question)),
+            End::Answered | End::Slowly | End::Late => Landing::Done(Ok(question)),
             End::Definite => Landing::Done(Err("definite")),
             End::Transient(word) => Landing::Again(Err(word)),
             End::PanicsAtLanding => Landing::Done(CURSED),

@@ -28,6 +28,10 @@ enum Step {
     Next,
     /// A turn that comes to nothing; its question stands first again.
     NextInVain,
+    /// One of its turns, some time ago, came to nothing.
+    GiveBack {
+        tenant: usize,
+    },
 }
 
 fn some_step() -> impl Strategy<Value = Step> {
@@ -39,6 +43,7 @@ fn some_step() -> impl Strategy<Value = Step> {
         1 => (0..24u32).prop_map(|question| Step::Remove { question }),
         5 => Just(Step::Next),
         1 => Just(Step::NextInVain),
+        1 => (0..6usize).prop_map(|tenant| Step::GiveBack { tenant }),
     ]
 }
 
@@ -72,6 +77,10 @@ fn same_turns(weights: &[u32], steps: &[Step], shared: bool) -> Result<(), TestC
                 naive.remove(question);
             }
             Step::Next => prop_assert_eq!(turns.next(), naive.next()),
+            Step::GiveBack { tenant: number } => {
+                turns.give_back(&tenant(number));
+                naive.give_back(&tenant(number));
+            }
             Step::NextInVain => {
                 let turn = naive.next();
                 prop_assert_eq!(&turns.next(), &turn);
