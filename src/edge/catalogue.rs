@@ -168,7 +168,7 @@ impl Code {
                 slug: "budget-exhausted",
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 title: "No turn at the upstream in time",
-                meaning: "The upstream allows the whole company two calls a second. The wait for a turn is longer than this request was willing to wait, so it was told at once.",
+                meaning: "The upstream allows the whole company very few calls a second. The wait for a turn is longer than this request was willing to wait, so it was told at once; or the tenant has as many questions waiting as it may.",
                 remedy: "Come back after `Retry-After` seconds, or send `Prefer: wait=N` with more patience.",
             },
             Self::Overloaded => Entry {

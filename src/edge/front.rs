@@ -145,3 +145,35 @@ fn finish(response: Response, request_id: &RequestId) -> Response {
 pub(super) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     Problem::internal().into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::*;
+
+    async fn boom() -> http::StatusCode {
+        panic!("a canary in the message")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_keeps_its_message_to_itself() {
+        let router = Router::new()
+            .route("/boom", get(boom))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(Front::new(1), front));
+        let request = Request::get("/boom").header("x-request-id", "mine").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["type"], &body["instance"]), (&"/problems/internal-error".into(), &"mine".into()));
+        assert!(!body.to_string().contains("canary"));
+    }
+}

@@ -173,10 +173,11 @@ fn from_invalid(invalid: Invalid, label: &'static str) -> Problem {
                 .with("limit", limit)
         }
         Invalid::OutsideHorizon { earliest } => {
-            new(Code::OutsideHorizon, format!("from must not be earlier than {earliest}.")).with("earliest", earliest)
+            new(Code::OutsideHorizon, format!("The window may begin at {earliest} at the earliest."))
+                .with("earliest", earliest)
         }
         Invalid::WindowInFuture { latest } => {
-            new(Code::WindowInFuture, format!("from must not be later than {latest}, which is now."))
+            new(Code::WindowInFuture, format!("The window may begin at {latest} at the latest, which is now."))
                 .with("latest", latest)
         }
     }
@@ -213,3 +214,7 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+#[path = "problem_tests.rs"]
+mod tests;

@@ -51,6 +51,12 @@ impl Fault {
         Self { kind, code: None, request_id: None }
     }
 
+    /// The fault of a documented code, for the tests of what is shown of it.
+    #[cfg(test)]
+    pub(crate) fn documented(code: &str) -> Self {
+        Self::classify(200, Some(code), None)
+    }
+
     /// Reads the vendor's verdict from its error code and the status it came with. Throttling is known by either:
     /// the vendor's documents and third-party logs show it at 200, 400 and 429.
     pub(super) fn classify(status: u16, code: Option<&str>, request_id: Option<&str>) -> Self {

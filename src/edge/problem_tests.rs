@@ -1,0 +1,124 @@
+//! Every refusal has its body, and none says more than it may.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::*;
+use crate::auth::Reason;
+use crate::edge::CATALOGUE;
+
+fn fault(kind: Kind) -> Refusal {
+    Refusal::Upstream(Fault { kind, code: None, request_id: Some("2026-abc".into()) })
+}
+
+/// One of every refusal there is; `From<Refusal>` has no catch-all, so a new one must be told there.
+fn refusals() -> Vec<Refusal> {
+    let kinds = [
+        Kind::Throttled,
+        Kind::Failing,
+        Kind::Unreachable,
+        Kind::Broken,
+        Kind::TimedOut,
+        Kind::Malformed,
+        Kind::TooLarge,
+        Kind::Clock,
+        Kind::Credentials,
+        Kind::Denied,
+        Kind::Refused,
+    ];
+    let wait = Duration::from_millis(2100);
+    let own = [
+        Refusal::NoToken,
+        Refusal::Rejected(Rejected::Unauthorized(Reason::Expired)),
+        Refusal::Rejected(Rejected::InsufficientScope { missing: vec!["usage:read".into()] }),
+        Refusal::NotGranted,
+        Refusal::Invalid(Invalid::Parameter { name: "from".into(), detail: "is missing".into() }),
+        Refusal::Invalid(Invalid::WindowTooLong { limit_seconds: 604_800 }),
+        Refusal::Invalid(Invalid::OutsideHorizon { earliest: "2026-10-24T00:00:00+08:00".into() }),
+        Refusal::Invalid(Invalid::WindowInFuture { latest: "2026-11-23T00:00:00+08:00".into() }),
+        Refusal::NotCached,
+        Refusal::BudgetExhausted { wait },
+        Refusal::LineFull { wait },
+        Refusal::Draining,
+        Refusal::Lost,
+    ];
+    own.into_iter().chain(kinds.map(fault)).collect()
+}
+
+fn problems() -> Vec<Problem> {
+    let edge = [
+        Problem::not_found(),
+        Problem::method_not_allowed("GET, HEAD"),
+        Problem::target_too_long(),
+        Problem::overloaded(),
+        Problem::rate_limited(Duration::from_millis(20)),
+        Problem::internal(),
+    ];
+    refusals().into_iter().map(Problem::from).chain(edge).collect()
+}
+
+fn body(problem: &Problem) -> Value {
+    serde_json::from_slice(&problem.body("the-id")).unwrap()
+}
+
+#[test]
+fn every_problem_has_the_members_of_rfc_9457_and_every_code_is_met() {
+    let mut met = HashSet::new();
+    for problem in problems() {
+        let body = body(&problem);
+        let entry = problem.code.entry();
+        assert_eq!(body["type"], format!("/problems/{}", entry.slug));
+        assert_eq!(body["status"], entry.status.as_u16());
+        assert_eq!(body["instance"], "the-id");
+        for member in ["title", "detail"] {
+            let text = body[member].as_str().unwrap();
+            assert!(text.len() > 10 && text.chars().next().is_some_and(char::is_uppercase), "{text}");
+        }
+        met.insert(problem.code);
+    }
+    assert_eq!(met.len(), CATALOGUE.len(), "a code that nothing leads to, or a problem without an entry");
+}
+
+#[test]
+fn what_time_mends_says_when_and_never_zero() {
+    for problem in problems() {
+        let status = problem.code.entry().status.as_u16();
+        let mends = matches!(status, 429 | 502 | 503) || problem.code == Code::UpstreamTimeout;
+        let wait = problem.headers.get(RETRY_AFTER).map(|wait| wait.to_str().unwrap().parse::<u64>().unwrap());
+        assert_eq!(wait.is_some(), mends, "{problem:?}");
+        assert!(wait.is_none_or(|wait| wait >= 1), "{problem:?}");
+    }
+    let exhausted = Problem::from(Refusal::BudgetExhausted { wait: Duration::from_millis(2100) });
+    assert_eq!(exhausted.headers[RETRY_AFTER], "3", "rounded up: nobody comes back too early");
+}
+
+#[test]
+fn a_refused_token_is_not_told_which_check_failed_but_the_log_is() {
+    let problems = Reason::ALL.iter().map(|reason| {
+        let problem = Problem::from(Refusal::Rejected(Rejected::Unauthorized(*reason)));
+        assert_eq!(problem.label(), reason.label());
+        (problem.body("id"), problem.headers.clone())
+    });
+    let distinct: HashSet<_> = problems.map(|(body, headers)| (body, format!("{headers:?}"))).collect();
+    assert_eq!(distinct.len(), 1);
+}
+
+#[test]
+fn of_a_fault_only_its_documented_code_and_id_are_shown() {
+    let problem = Problem::from(fault(Kind::Failing));
+    assert_eq!(body(&problem)["upstream_request_id"], "2026-abc");
+    assert_eq!(body(&problem).get("upstream_code"), None);
+    let known = Fault::documented("InvalidParameter.NotExistAppId");
+    assert_eq!(
+        body(&Problem::from(Refusal::Upstream(known)))["upstream_code"],
+        json!("InvalidParameter.NotExistAppId")
+    );
+}
+
+#[test]
+fn alerts_can_tell_our_doing_from_theirs() {
+    let blames = |blame| problems().iter().filter(|problem| problem.blame() == blame).count();
+    assert!(blames(Blame::Caller) >= 10 && blames(Blame::Gateway) >= 8 && blames(Blame::Upstream) >= 7);
+    assert_eq!(Problem::internal().blame(), Blame::Gateway);
+}
