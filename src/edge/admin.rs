@@ -119,8 +119,8 @@ async fn purge(State(admin): State<Admin>, body: Bytes) -> Response {
 }
 
 fn read_purge(admin: &Admin, body: &[u8]) -> Result<Vec<Purge>, String> {
-    let body: PurgeBody = serde_json::from_slice(body).map_err(|fault| {
-        format!("the body is not understood: {fault}; send {{}} or {{\"app\":…}} with or without from and to")
+    let body: PurgeBody = serde_json::from_slice(body).map_err(|_| {
+        "the body is not understood; send {} for everything, or {\"app\":\"…\"}, with or without from and to".to_owned()
     })?;
     let window = match (&body.from, &body.to) {
         (None, None) => None,

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CONTENT_ENCODING, ETAG, IF_NONE_MATCH};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
@@ -53,7 +53,11 @@ pub(super) fn header(tag: &str) -> HeaderValue {
 }
 
 /// Outside the compression: gives a coded answer the tag of its coding, and a 304 the tag that the caller sent.
-pub(super) async fn tag_codings(request: Request, next: Next) -> Response {
+pub(super) async fn tag_codings(mut request: Request, next: Next) -> Response {
+    // Who takes no coding at all gets the plain answer all the same (RFC 9110, 12.5.3), not a 406.
+    if request.headers().get_all(ACCEPT_ENCODING).iter().any(refuses_plain) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
     let sent = request.headers().get(IF_NONE_MATCH).cloned();
     let mut response = next.run(request).await;
     let not_modified = response.status() == StatusCode::NOT_MODIFIED;
@@ -71,6 +75,14 @@ pub(super) async fn tag_codings(request: Request, next: Next) -> Response {
         headers.insert(ETAG, tag);
     }
     response
+}
+
+/// `identity;q=0` or `*;q=0`, without a coding of ours that would do.
+fn refuses_plain(value: &HeaderValue) -> bool {
+    let text = value.to_str().unwrap_or_default().to_ascii_lowercase().replace(' ', "");
+    let worthless = |item: &str| item.rsplit_once(";q=").is_some_and(|(_, q)| q.parse::<f32>().is_ok_and(|q| q <= 0.0));
+    let ours = |item: &str| CODINGS.iter().any(|coding| item.split(';').next() == Some(*coding));
+    text.split(',').any(worthless) && !text.split(',').any(|item| ours(item) && !worthless(item))
 }
 
 fn is_one_strong_tag(value: &HeaderValue) -> bool {

@@ -17,6 +17,8 @@ use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::visitor::Trail;
 
+/// What every answer depends on besides its target.
+pub(super) const VARIES: HeaderValue = HeaderValue::from_static("Authorization, Origin, Accept-Encoding");
 const LONGEST_PATH: usize = 2048;
 const LONGEST_QUERY: usize = 4096;
 
@@ -136,7 +138,7 @@ fn finish(response: Response, request_id: &RequestId) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id.header());
-    headers.insert(VARY, HeaderValue::from_static("Authorization, Origin, Accept-Encoding"));
+    headers.insert(VARY, VARIES);
     headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

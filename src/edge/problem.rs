@@ -76,7 +76,7 @@ impl Problem {
     }
 
     pub(super) fn rate_limited(wait: Duration) -> Self {
-        let detail = "The tenant exceeds its own request rate, which RateLimit-Policy tells.";
+        let detail = "The tenant sends more requests than its own rate allows; RateLimit-Policy tells the rate.";
         Self::new(Code::RateLimited, "rate_limited", Blame::Caller, detail).retry_after(wait)
     }
 

@@ -4,6 +4,7 @@
 //! asked here, and the crate stays behind this file.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -38,10 +39,17 @@ pub(super) struct Allowance {
     pub(super) wait: Option<Duration>,
 }
 
+/// What callers share whose tenant is not configured: they are granted nothing, and need not ask often.
+const STRANGERS: Rate = Rate { requests_per_second: NonZeroU32::new(10).unwrap(), burst: NonZeroU32::new(20).unwrap() };
+
 impl RateLimits {
-    /// Counts a request.
-    pub(super) fn count(&self, tenant: &Tenant) -> Allowance {
-        let bucket = self.bucket(tenant);
+    /// Counts a request of a configured tenant, or of any that is not.
+    pub(super) fn count(&self, tenant: Option<&Tenant>) -> Allowance {
+        let bucket = match tenant {
+            Some(tenant) => self.bucket(tenant.id(), tenant.rate()),
+            // No tenant can have an empty name.
+            None => self.bucket(&TenantId::new(""), STRANGERS),
+        };
         let limiter = bucket.config.limiter();
         match limiter.check_key(&()) {
             Ok(state) => Allowance { rate: bucket.rate, remaining: state.remaining_burst_capacity(), wait: None },
@@ -53,17 +61,17 @@ impl RateLimits {
     }
 
     /// The tenant's bucket; a new one when a reload changed its rate.
-    fn bucket(&self, tenant: &Tenant) -> Arc<Bucket> {
-        let fits = |bucket: &&Arc<Bucket>| bucket.rate == tenant.rate();
-        if let Some(bucket) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(tenant.id()).filter(fits) {
+    fn bucket(&self, tenant: &TenantId, rate: Rate) -> Arc<Bucket> {
+        let fits = |bucket: &&Arc<Bucket>| bucket.rate == rate;
+        if let Some(bucket) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(tenant).filter(fits) {
             return Arc::clone(bucket);
         }
         let mut buckets = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = buckets.get(tenant.id()).filter(fits) {
+        if let Some(bucket) = buckets.get(tenant).filter(fits) {
             return Arc::clone(bucket);
         }
-        let bucket = Arc::new(Bucket::new(tenant.rate()));
-        buckets.insert(tenant.id().clone(), Arc::clone(&bucket));
+        let bucket = Arc::new(Bucket::new(rate));
+        buckets.insert(tenant.clone(), Arc::clone(&bucket));
         bucket
     }
 }

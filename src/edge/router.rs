@@ -3,18 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::IntoResponse;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 use http::header::{
-    ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
-use super::front::{Front, front, panicked};
+use super::front::{Front, VARIES, front, panicked};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
@@ -49,10 +51,16 @@ pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flig
         .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);
     // Without origins there is nothing to add: the layer would answer every OPTIONS.
-    if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)) }
+    if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)).layer(map_response(varies)) }
 }
 
-/// Who may read answers from a page. `Vary` is the front's.
+/// Preflights do not come to the front, which says this of everything else.
+async fn varies(mut response: Response) -> Response {
+    response.headers_mut().entry(VARY).or_insert(VARIES);
+    response
+}
+
+/// Who may read answers from a page. `Vary` is not this layer's: it would say it twice.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let named = HeaderName::from_static;
     CorsLayer::new()

@@ -29,16 +29,14 @@ pub(super) async fn visitor(State(shared): State<Shared>, mut request: Request, 
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
     let trail = Trail { tenant: visit.caller().tenant().clone(), app: None, outcome: None };
-    let allowance = visit.tenant().map(|tenant| shared.rate_limits.count(tenant));
-    let mut response = if let Some(wait) = allowance.and_then(|allowance| allowance.wait) {
+    let allowance = shared.rate_limits.count(visit.tenant().map(|tenant| &**tenant));
+    let mut response = if let Some(wait) = allowance.wait {
         Problem::rate_limited(wait).into_response()
     } else {
         request.extensions_mut().insert(visit);
         next.run(request).await
     };
-    if let Some(allowance) = allowance {
-        allowance.write(response.headers_mut());
-    }
+    allowance.write(response.headers_mut());
     if response.extensions().get::<Trail>().is_none() {
         response.extensions_mut().insert(trail);
     }

@@ -28,7 +28,7 @@ impl Crew<Askable, Landed> for Flights {
         record(&askable, &leg, &sent);
         match sent.result {
             Ok(answer) => Landing::Done(Ok(self.cache.hold(askable.question(), answer, &self.rules))),
-            Err(fault) if fault.kind.may_pass() => Landing::Again(Err(fault)),
+            Err(fault) if sent.may_pass => Landing::Again(Err(fault)),
             Err(fault) => Landing::Done(Err(fault)),
         }
     }

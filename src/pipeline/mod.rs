@@ -124,6 +124,13 @@ impl Pipeline {
             return Err(Refusal::NotCached);
         }
         let askable = asked.question().askable(now, rules).map_err(Refusal::Invalid)?;
+        if let (Some(stale), Some(sick)) = (&held, self.flights.sickbed.get(asked.question())) {
+            // It failed a moment ago: who has something to be served is not kept waiting for the next try.
+            let refusal = Refusal::Upstream(sick.fault);
+            if self.may_stand_in(stale, &refusal) {
+                return Ok(self.served(grant, asked, stale.clone(), Via::StaleOnError(refusal.label())));
+            }
+        }
         let patience = terms.patience.unwrap_or(self.max_wait).min(self.max_wait);
         match (self.fetch(&askable, grant.tenant(), patience).await, held) {
             (Ok(fetched), stale) => {

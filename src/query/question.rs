@@ -125,6 +125,18 @@ impl Asked {
 }
 
 impl Question {
+    /// A day's provinces of an app, for the tests of later stages.
+    #[cfg(test)]
+    pub(crate) fn sample(app: &str) -> Self {
+        let day = Moment::at(jiff::civil::date(2026, 11, 1).at(0, 0, 0, 0), 0);
+        Self {
+            app: AppId::parse(app).expect("a test names an app"),
+            indicator: Indicator::UserNum,
+            dimension: Dimension::Province,
+            window: Window::new(day, day.plus(86_400)).expect("a day is a window"),
+        }
+    }
+
     /// The app asked about.
     pub fn app(&self) -> &AppId {
         &self.app

@@ -38,7 +38,11 @@ pub(super) fn mend(text: &str) -> (Cow<'_, str>, Vec<Fault>) {
             break;
         };
         let at = start(first);
-        let (fault, next) = set_aside(&mended, tree.get_ref(), at, first, faults.len());
+        let (mut fault, next) = set_aside(&mended, tree.get_ref(), at, first, faults.len());
+        if fault.key.starts_with(&written_key(LOST)) {
+            // Below a header that could not be read, nobody knows where it belongs.
+            fault.key.clear();
+        }
         faults.push(fault);
         match next {
             Some(next) => mended = Cow::Owned(next),

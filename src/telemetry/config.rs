@@ -26,12 +26,35 @@ impl Config {
     /// Reads `[telemetry]`.
     pub fn read(section: &mut Section<'_>) -> Option<Self> {
         let log = section.parsed("log", |text| {
-            EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| {
+            let understood = EnvFilter::try_new(text).is_ok() && text.split(',').all(says_a_level);
+            understood.then(|| text.to_owned()).ok_or_else(|| {
                 "not a log level or filter; write for example \"info\" or \"info,sluice::access=warn\"".into()
             })
         });
         let format = section.choice("format", &[("json", Format::Json), ("pretty", Format::Pretty)]);
         section.absent("otlp_endpoint", "this version does not export traces; leave this out")?;
         Some(Self { log: log?, format: format? })
+    }
+}
+
+/// A word alone is a level. The filter's own reader would take any other for the name of a target, and a slip of the
+/// pen would silence the log.
+fn says_a_level(directive: &str) -> bool {
+    let level = directive.rsplit('=').next().unwrap_or_default().trim();
+    ["trace", "debug", "info", "warn", "error", "off"].iter().any(|known| level.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_no_level() {
+        for good in ["info", "WARN", "info,sluice::access=warn", "off"] {
+            assert!(good.split(',').all(says_a_level), "{good}");
+        }
+        for bad in ["inof", "wrning", "info,sluice::access", "sluice=loud", ""] {
+            assert!(!bad.split(',').all(says_a_level), "{bad}");
+        }
     }
 }

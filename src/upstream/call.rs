@@ -12,11 +12,12 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::connection::Connection;
 use super::sign::{self, Draft, sign};
 use super::skew::Skew;
-use super::{Config, Credentials, Fault, Kind, wire};
+use super::wire::{self, Meaning};
+use super::{Config, Credentials, Fault, Kind};
 use crate::budget::{InFlight, Late, Permit};
 use crate::clock::Clock;
 use crate::model::Answer;
-use crate::query::{self, Askable};
+use crate::query::{self, Askable, Question};
 
 /// A few hundred regions of a hundred bytes make a large distribution.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -41,6 +42,8 @@ pub struct Upstream {
 pub struct Sent {
     /// What it brought.
     pub result: Result<Answer, Fault>,
+    /// Whether asking again may bring more.
+    pub may_pass: bool,
     /// For the record.
     pub cost: Cost,
 }
@@ -89,30 +92,37 @@ impl Upstream {
         let until = until.min(start + self.config.timeout);
         let ended = self.watch(&in_flight, opened, timeout_at(until, exchange(request, &in_flight))).await;
 
-        let (result, request_id) = match ended {
-            Err(_elapsed) => (Err(Fault::of(Kind::TimedOut)), None),
+        let read = match ended {
+            Ok(Ok(reply)) => self.read(&reply, question, in_flight),
             Ok(Err(Unanswered::NeverSent)) => {
                 in_flight.never_sent();
-                let cost = Cost { request_id: None, took: start.elapsed() };
-                return Ok(Sent { result: Err(Fault::of(Kind::Unreachable)), cost });
+                Read::nothing(Kind::Unreachable)
             }
-            Ok(Err(Unanswered::Broken)) => (Err(Fault::of(Kind::Broken)), None),
-            Ok(Ok(reply)) => {
-                let (result, request_id) = match &reply.body {
-                    Ok(body) => wire::read(reply.status, body, now, settled),
-                    Err(kind) => (Err(Fault::of(*kind)), None),
-                };
-                match result.as_ref().err().map(|fault| fault.kind) {
-                    Some(Kind::Throttled) => in_flight.throttled(),
-                    _ => in_flight.answered(),
-                }
-                if result.as_ref().is_err_and(|fault| fault.kind == Kind::Clock) {
-                    self.skew.learn(reply.date.as_deref(), self.clock.now());
-                }
-                (result, request_id)
-            }
+            // Dropping what is in flight counts it as lost: it may still arrive.
+            Ok(Err(Unanswered::Broken)) => Read::nothing(Kind::Broken),
+            Err(_elapsed) => Read::nothing(Kind::TimedOut),
         };
-        Ok(Sent { result, cost: Cost { request_id, took: start.elapsed() } })
+        let Read { meaning: Meaning { regions, request_id }, may_pass } = read;
+        let result = regions.map(|regions| Answer::new(&regions, now, settled));
+        Ok(Sent { result, may_pass, cost: Cost { request_id, took: start.elapsed() } })
+    }
+
+    /// Reads a reply and lets the budget know of it.
+    fn read(&self, reply: &Reply, question: &Question, in_flight: InFlight) -> Read {
+        let read = match &reply.body {
+            Ok(body) => Read::of(wire::read(reply.status, body, question, &self.config.names)),
+            Err(kind) => Read::nothing(*kind),
+        };
+        match read.meaning.regions.as_ref().err().map(|fault| fault.kind) {
+            Some(Kind::Throttled) => in_flight.throttled(),
+            _ => in_flight.answered(),
+        }
+        if read.meaning.regions.as_ref().is_err_and(|fault| fault.kind == Kind::Clock) {
+            // Without a new time to sign by, the same question would meet the same refusal.
+            let may_pass = self.skew.learn(reply.date.as_deref(), self.clock.now());
+            return Read { may_pass, ..read };
+        }
+        read
     }
 
     /// Lets the slot's second begin when the guard has passed, if no connection had to be opened meanwhile. Waking late
@@ -168,6 +178,23 @@ impl Upstream {
             request.header(*name, value)
         });
         request.header(HOST, plain(&self.host)).body(body)
+    }
+}
+
+/// What a call came to.
+struct Read {
+    meaning: Meaning,
+    may_pass: bool,
+}
+
+impl Read {
+    fn of(meaning: Meaning) -> Self {
+        let may_pass = meaning.regions.as_ref().is_err_and(|fault| fault.kind.may_pass());
+        Self { meaning, may_pass }
+    }
+
+    fn nothing(kind: Kind) -> Self {
+        Self::of(Meaning { regions: Err(Fault::of(kind)), request_id: None })
     }
 }
 

@@ -76,6 +76,11 @@ impl Names {
         Some(Self { user_num: user_num?, province: province?, country: country? })
     }
 
+    #[cfg(test)]
+    pub(super) fn new(user_num: &str, province: &str, country: &str) -> Self {
+        Self { user_num: user_num.into(), province: province.into(), country: country.into() }
+    }
+
     pub(super) fn indicator(&self, indicator: Indicator) -> &str {
         match indicator {
             Indicator::UserNum => &self.user_num,

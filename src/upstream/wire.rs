@@ -1,12 +1,11 @@
 //! The vendor's JSON, both ways. Strict about what is used, blind to what is not.
 
-use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
 use super::fault::sane_id;
 use super::{Fault, Kind, Names};
-use crate::model::{Answer, Region};
+use crate::model::{Dimension, Region};
 use crate::query::Question;
 
 /// The vendor's samples write Beijing time; any offset names the same instant.
@@ -42,10 +41,13 @@ struct ErrorBody {
     code: Option<String>,
 }
 
-/// The form of an empty distribution is not documented: an absent or null list is taken for one.
+/// The form of an empty distribution is not documented: an absent or null list is taken for one, where the rest says
+/// that this is a distribution.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Distribution {
+    name: Option<String>,
+    dimension: Option<String>,
     data: Option<Vec<Item>>,
 }
 
@@ -69,35 +71,51 @@ pub(super) fn body(question: &Question, names: &Names) -> Vec<u8> {
     serde_json::to_vec(&body).expect("plain text always serialises")
 }
 
-/// What the vendor's bytes mean, with the vendor's id of the call. An `Error` is an error whatever the status; a bad
-/// status is one whatever the body.
-pub(super) fn read(
-    status: u16,
-    bytes: &[u8],
-    sent: Timestamp,
-    settled: bool,
-) -> (Result<Answer, Fault>, Option<String>) {
-    let envelope = match serde_json::from_slice::<Envelope>(bytes) {
-        Ok(envelope) => envelope,
-        Err(_) if status == 200 => return (Err(Fault::of(Kind::Malformed)), None),
-        Err(_) => return (Err(Fault::classify(status, None, None)), None),
+/// What an answer's bytes mean.
+#[derive(Debug)]
+pub(super) struct Meaning {
+    pub(super) regions: Result<Vec<Region>, Fault>,
+    /// The vendor's id of the call, where it gave a sane one.
+    pub(super) request_id: Option<String>,
+}
+
+/// Reads an answer to this question. An `Error` is an error whatever the status; a bad status is one whatever the body.
+pub(super) fn read(status: u16, bytes: &[u8], question: &Question, names: &Names) -> Meaning {
+    let Ok(Envelope { response_metadata, result }) = serde_json::from_slice(bytes) else {
+        let fault = if status == 200 { Fault::of(Kind::Malformed) } else { Fault::classify(status, None, None) };
+        return Meaning { regions: Err(fault), request_id: None };
     };
-    let (request_id, error) = envelope.response_metadata.map_or((None, None), |meta| (meta.request_id, meta.error));
+    let (request_id, error) = response_metadata.map_or((None, None), |meta| (meta.request_id, meta.error));
+    let request_id = request_id.as_deref().and_then(sane_id);
     if status != 200 || error.is_some() {
         let code = error.and_then(|error| error.code);
-        let fault = Fault::classify(status, code.as_deref(), request_id.as_deref());
-        let request_id = fault.request_id.clone();
-        return (Err(fault), request_id);
+        return Meaning { regions: Err(Fault::classify(status, code.as_deref(), request_id.as_deref())), request_id };
     }
-    let request_id = request_id.as_deref().and_then(sane_id);
-    let Some(distribution) = envelope.result else {
-        return (Err(Fault { kind: Kind::Malformed, code: None, request_id: request_id.clone() }), request_id);
-    };
-    let regions: Vec<_> = distribution
-        .data
-        .unwrap_or_default()
-        .into_iter()
-        .map(|item| Region { name: item.distribution_name, value: item.value, proportion: item.proportion })
-        .collect();
-    (Ok(Answer::new(&regions, sent, settled)), request_id)
+    let malformed = Fault { kind: Kind::Malformed, code: None, request_id: request_id.clone() };
+    let regions = result.and_then(|distribution| distribution.regions(question.dimension(), names));
+    Meaning { regions: regions.ok_or(malformed), request_id }
 }
+
+impl Distribution {
+    /// The regions, in the vendor's order; `None` where this is no distribution, or one by another dimension. How the
+    /// vendor spells the dimension is not certain, so only what it certainly is not is refused.
+    fn regions(self, asked: Dimension, names: &Names) -> Option<Vec<Region>> {
+        if self.data.is_none() && self.name.is_none() && self.dimension.is_none() {
+            return None;
+        }
+        let said = self.dimension.as_deref().unwrap_or_default();
+        let is = |word: &str| said.eq_ignore_ascii_case(word);
+        let named =
+            Dimension::ALL.into_iter().find(|dimension| is(dimension.as_str()) || is(names.dimension(*dimension)));
+        if named.is_some_and(|named| named != asked) {
+            return None;
+        }
+        let region =
+            |item: Item| Region { name: item.distribution_name, value: item.value, proportion: item.proportion };
+        Some(self.data.unwrap_or_default().into_iter().map(region).collect())
+    }
+}
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+mod tests;

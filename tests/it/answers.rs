@@ -88,6 +88,18 @@ async fn answers_come_in_the_codings_the_caller_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_no_coding_gets_the_plain_answer() {
+    let house = Plan::default().build().await;
+    for refusing in ["identity;q=0", "*;q=0", "gzip;q=0, identity; q=0.0"] {
+        let reply = house.asker("red").with_header("accept-encoding", refusing).ask("app-0", &settled_week()).await;
+        assert_eq!((reply.status, reply.header("content-encoding")), (200, ""), "{refusing}");
+    }
+    let gzip =
+        house.asker("red").with_header("accept-encoding", "gzip, identity;q=0").ask("app-0", &settled_week()).await;
+    assert_eq!((gzip.status, gzip.header("content-encoding")), (200, "gzip"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn head_tells_the_same_without_the_body() {
     let house = Plan::default().build().await;
     let get = asked(&house).await;

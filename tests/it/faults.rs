@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use jiff::SignedDuration;
+use sluice::clock::Clock;
 use sluice::simulator::{Fault, Settings, Share};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -97,13 +99,25 @@ async fn a_fault_that_passes_is_not_seen_by_the_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refused_timestamp_is_signed_anew_by_the_upstreams_clock() {
+async fn a_gateway_whose_clock_is_wrong_learns_the_time_from_the_upstream() {
+    // The upstream takes a quarter of an hour either way.
+    let clock = Clock::system().shifted(SignedDuration::from_mins(20));
+    let house = Plan { clock, ..Plan::default() }.build().await;
+    let asker = house.asker("red");
+    assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 200);
+    assert_eq!(house.calls(), 2, "the first is refused, the second signed by the upstream's clock");
+    assert_eq!(asker.ask("app-0", &settled_day(1)).await.status, 200);
+    assert_eq!(house.calls(), 3, "and so are all after it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_timestamp_that_is_refused_for_no_reason_is_not_sent_again() {
     let house = house().await;
     let wrong_clock = Fault::Code { status: StatusCode::BAD_REQUEST, code: "InvalidTimestamp".to_owned() };
-    house.upstream.order(wrong_clock, Share::Next(1));
+    house.upstream.order(wrong_clock, Share::Always);
     let reply = house.asker("red").ask("app-0", &settled_day(0)).await;
-    assert_eq!(reply.status, 200, "{reply:?}");
-    assert_eq!(house.calls(), 2);
+    assert_eq!((reply.status, &reply.json()["upstream_code"]), (502, &"InvalidTimestamp".into()));
+    assert_eq!(house.calls(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) tenant_toml: &'static str,
     /// What the budget is told of its past.
     pub(crate) past: Past,
+    /// The gateway's clock; the upstream's is always right.
+    pub(crate) clock: Clock,
 }
 
 impl Default for Plan {
@@ -42,6 +44,7 @@ impl Default for Plan {
             issuer_toml: "",
             tenant_toml: "requests_per_second = 100000\nburst = 100000",
             past: Past::Unused,
+            clock: Clock::system(),
         }
     }
 }
@@ -85,7 +88,7 @@ public_key = """{public}"""
         let mut loaded = config::load_text(Path::new("test"), &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         loaded.config.server.listen = "127.0.0.1:0".parse().unwrap();
         loaded.config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
-        let gateway = Gateway::start(loaded.config, self.past, Clock::system()).await.unwrap();
+        let gateway = Gateway::start(loaded.config, self.past, self.clock).await.unwrap();
         let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
         House { upstream, gateway, pair, asker }
     }
