@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{ConfigFile, Failed, duration, terminal};
-use crate::auth::IssuerSettings;
+use crate::auth::{IssuerSettings, NoMinter};
 
 /// Print a development token for a tenant.
 ///
@@ -49,9 +49,7 @@ impl Token {
             let names: Vec<_> = issuers.iter().map(|issuer| issuer.issuer.issuer.as_str()).collect();
             return Err(format!("no such issuer is configured; there is {}", names.join(", ")));
         }
-        candidates
-            .find(|issuer| issuer.signing.is_some())
-            .ok_or_else(|| "no signing key: set signing_key_file for the issuer (development only)".to_owned())
+        candidates.find(|issuer| issuer.signing.is_some()).ok_or_else(|| NoMinter::NoKey.to_string())
     }
 
     fn mint(&self, issuer: &IssuerSettings) -> Result<String, String> {

@@ -85,24 +85,8 @@ fn bounds(least: &str, most: Option<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::Settings;
+    use super::super::reading::{said, variable};
     use super::*;
-
-    /// What reading the keys says of a file, one line for each mistake.
-    fn said(file: &str, read: impl FnOnce(&mut Section<'_>)) -> Vec<String> {
-        let mut settings = Settings::new("");
-        settings.overlay_text(Path::new("f"), file);
-        read(&mut settings.root());
-        settings.mistakes().iter().map(ToString::to_string).collect()
-    }
-
-    fn variable(name: &str, value: &str) -> Settings {
-        let mut settings = Settings::new("");
-        settings.environment([(name.to_owned(), value.to_owned())].into_iter());
-        settings
-    }
 
     #[test]
     fn a_number_out_of_range_or_of_another_kind_is_refused() {

@@ -14,6 +14,8 @@ mod mistake;
 mod named_files;
 mod node;
 mod print;
+#[cfg(test)]
+mod reading;
 mod scalars;
 mod section;
 mod source;

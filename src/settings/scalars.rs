@@ -122,24 +122,7 @@ fn separate_commas(node: &mut Node) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use super::super::Settings;
-    use super::*;
-
-    /// What reading the keys says of a file, one line for each mistake.
-    fn said(file: &str, read: impl FnOnce(&mut Section<'_>)) -> Vec<String> {
-        let mut settings = Settings::new("");
-        settings.overlay_text(Path::new("f"), file);
-        read(&mut settings.root());
-        settings.mistakes().iter().map(ToString::to_string).collect()
-    }
-
-    fn variable(name: &str, value: &str) -> Settings {
-        let mut settings = Settings::new("");
-        settings.environment([(name.to_owned(), value.to_owned())].into_iter());
-        settings
-    }
+    use super::super::reading::{said, variable};
 
     #[test]
     fn text_is_required_unless_it_is_optional_and_never_empty() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice::simulator::{Fault, Settings, Share, start};
 
-use crate::support::{Asker, Files, Process, settled_day, sluice};
+use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, settled_day, sluice};
 
 const SECRET: &str = "c2VjcmV0LWNhbmFyeS1rZXktZm9yLXRlc3Rz";
 const SESSION: &str = "STS2canarysessiontokenfortests";
@@ -34,14 +34,7 @@ access_key_id = "{KEY_ID}"
 secret_access_key_file = "secret"
 [telemetry]
 log = "trace"
-[[issuers]]
-issuer = "https://sso.test"
-audiences = ["sluice"]
-public_key_file = "public.pem"
-signing_key_file = "private.pem"
-[[tenants]]
-id = "red"
-apps = [{{ name = "app-0", app_id = "red0000000000000000" }}]
+{ISSUER_AND_TENANT}
 "#,
         upstream.endpoint()
     ));

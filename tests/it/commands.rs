@@ -2,21 +2,12 @@
 
 use std::process::Command;
 
-use crate::support::{Files, Process, sluice};
+use crate::support::{Files, ISSUER_AND_TENANT, Process, sluice};
 
-const GOOD: &str = r#"
-[upstream]
-access_key_id = "AKLTsomething"
-secret_access_key = "very-secret"
-[[issuers]]
-issuer = "https://sso.test"
-audiences = ["sluice"]
-public_key_file = "public.pem"
-signing_key_file = "private.pem"
-[[tenants]]
-id = "red"
-apps = [{ name = "app-0", app_id = "red0000000000000000" }]
-"#;
+/// A complete configuration.
+fn good() -> String {
+    format!("[upstream]\naccess_key_id = \"AKLTsomething\"\nsecret_access_key = \"very-secret\"\n{ISSUER_AND_TENANT}")
+}
 
 const BAD: &str = r#"[server]
 listen = "everywhere"
@@ -45,7 +36,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn check_prints_what_would_run_with_secrets_masked() {
-    let output = Files::new(GOOD).run(&["check"]);
+    let output = Files::new(&good()).run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let printed = text(&output.stdout);
     assert!(printed.contains("secret_access_key = \"***\"") && printed.contains("max_wait = \"10s\""), "{printed}");
@@ -88,7 +79,7 @@ fn a_missing_file_is_a_mistake_and_a_missing_argument_wrong_usage() {
 
 #[test]
 fn the_environment_overrides_the_file() {
-    let files = Files::new(GOOD);
+    let files = Files::new(&good());
     let mut check = sluice(&["check", "--config", &files.config()]);
     let output = check.env("SLUICE_QUEUE__MAX_WAIT", "77s").output().unwrap();
     assert!(text(&output.stdout).contains("max_wait = \"77s\""), "{output:?}");
@@ -100,7 +91,7 @@ fn the_environment_overrides_the_file() {
 
 #[test]
 fn token_prints_a_token_and_says_why_when_it_cannot() {
-    let files = Files::new(GOOD);
+    let files = Files::new(&good());
     let output = files.run(&["token", "--tenant", "red"]);
     assert_eq!((output.status.code(), text(&output.stdout).trim().split('.').count()), (Some(0), 3), "{output:?}");
     for (arguments, says) in [
@@ -117,7 +108,7 @@ fn token_prints_a_token_and_says_why_when_it_cannot() {
 fn token_signs_what_the_issuer_would_accept_or_says_why_it_cannot() {
     let source = "public_key_file = \"public.pem\"\nsigning_key_file = \"private.pem\"";
     let tried = |replacement: &str| {
-        let files = Files::new(&GOOD.replace(source, replacement));
+        let files = Files::new(&good().replace(source, replacement));
         files.write("secret", "0123456789abcdef0123456789abcdef\n");
         files.write("other.pem", &std::fs::read_to_string(Files::new("").path("private.pem")).unwrap());
         let output = files.run(&["token", "--tenant", "red"]);

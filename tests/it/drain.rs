@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluice::simulator::{Settings, start};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Asker, Files, Process, settled_day, sluice};
+use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, settled_day, sluice};
 
 fn configuration(endpoint: &str, drain: &str, per: &str) -> String {
     let Settings { access_key_id, secret_access_key, .. } = Settings::default();
@@ -21,14 +21,7 @@ per = "{per}"
 endpoint = "{endpoint}"
 access_key_id = "{access_key_id}"
 secret_access_key = "{secret_access_key}"
-[[issuers]]
-issuer = "https://sso.test"
-audiences = ["sluice"]
-public_key_file = "public.pem"
-signing_key_file = "private.pem"
-[[tenants]]
-id = "red"
-apps = [{{ name = "app-0", app_id = "red0000000000000000" }}]
+{ISSUER_AND_TENANT}
 "#
     )
 }

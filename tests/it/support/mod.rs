@@ -8,4 +8,4 @@ mod process;
 pub(crate) use asking::{Asker, Reply};
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, TENANTS, app_id};
-pub(crate) use process::{Files, Process, sluice};
+pub(crate) use process::{Files, ISSUER_AND_TENANT, Process, sluice};

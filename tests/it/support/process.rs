@@ -17,6 +17,18 @@ pub(crate) fn sluice(arguments: &[&str]) -> Command {
     command
 }
 
+/// An issuer with the keys of `Files`, and one tenant.
+pub(crate) const ISSUER_AND_TENANT: &str = r#"
+[[issuers]]
+issuer = "https://sso.test"
+audiences = ["sluice"]
+public_key_file = "public.pem"
+signing_key_file = "private.pem"
+[[tenants]]
+id = "red"
+apps = [{ name = "app-0", app_id = "red0000000000000000" }]
+"#;
+
 /// A directory with keys and a configuration.
 pub(crate) struct Files(TempDir);
 
