@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sluice::simulator::Settings;
 
 use crate::support::{House, Plan, settled_week};
 
@@ -162,4 +163,22 @@ async fn only_if_cached_spends_nothing() {
     assert_eq!(house.calls(), 0);
     asked(&house).await;
     assert_eq!(unspending.ask("app-0", &settled_week()).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_vendors_version_and_spelling_are_configuration() {
+    let upstream = Settings {
+        version: "2023-11-01".to_owned(),
+        indicators: vec!["user_count".to_owned()],
+        provinces: vec!["Province".to_owned()],
+        countries: vec!["Country".to_owned()],
+        ..Settings::default()
+    };
+    let upstream_toml = "version = \"2023-11-01\"\nnames = { user_num = \"user_count\", province = \"Province\", country = \"Country\" }";
+    let house = Plan { upstream, upstream_toml, ..Plan::default() }.build().await;
+    assert!(!asked(&house).await.rows().is_empty());
+    let seen = house.upstream.arrivals().remove(0);
+    assert_eq!((seen.indicator.as_deref(), seen.dimension.as_deref()), (Some("user_count"), Some("Province")));
+    // The caller's words stay what they are.
+    assert_eq!(asked(&house).await.json()["dimension"], "province");
 }

@@ -9,10 +9,10 @@ use tokio::time::sleep;
 
 use crate::support::{House, Plan, moving_day};
 
-const LIFETIME: Duration = Duration::from_millis(1100);
+const LIFETIME: Duration = Duration::from_millis(2100);
 
 async fn house() -> House {
-    let toml = "[cache]\nrecent_ttl = \"1s\"\nstale_if_error = \"1h\"";
+    let toml = "[cache]\nrecent_ttl = \"2s\"\nstale_if_error = \"1h\"";
     Plan::latency(Duration::from_millis(50)).with_toml(toml).build().await
 }
 
@@ -22,7 +22,7 @@ async fn a_moving_answer_is_fresh_for_its_time_and_then_refreshed_by_one_call() 
     let day = moving_day();
     let first = house.asker("red").ask("app-0", &day).await;
     assert_eq!(first.json()["final"], false);
-    assert_eq!(first.header("cache-control"), "private, max-age=1");
+    assert_eq!(first.header("cache-control"), "private, max-age=2");
     let held = house.asker("red").ask("app-0", &day).await;
     assert!(held.header("cache-status").starts_with("sluice; hit; ttl="), "{held:?}");
     sleep(LIFETIME).await;
@@ -65,7 +65,7 @@ async fn a_stale_answer_stands_in_while_the_upstream_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_stale_if_error_the_failure_shows() {
-    let toml = "[cache]\nrecent_ttl = \"1s\"\nstale_if_error = \"0s\"";
+    let toml = "[cache]\nrecent_ttl = \"2s\"\nstale_if_error = \"0s\"";
     let house = Plan::default().with_toml(toml).build().await;
     let day = moving_day();
     assert_eq!(house.asker("red").ask("app-0", &day).await.status, 200);
