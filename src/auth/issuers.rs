@@ -26,8 +26,6 @@ pub struct IssuerSettings {
 }
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
-const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
-const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The sources of the contract that fetch keys; refused here, not ignored.
 const FETCHED: [&str; 2] = ["discovery", "jwks_url"];
@@ -62,13 +60,22 @@ impl Config {
 
 impl IssuerSettings {
     fn read(name: Option<String>, section: &mut Section<'_>) -> Option<Self> {
+        let usual = [
+            ("tenant_claim", "\"tenant\""),
+            ("leeway", "\"30s\""),
+            ("max_lifetime", "\"24h\""),
+            ("required_scopes", "[]"),
+        ];
+        for (key, value) in usual {
+            section.assume(key, value);
+        }
         let audiences = section.texts("audiences");
         let algorithms = algorithms(section);
-        let tenant_claim = section
-            .optional_parsed("tenant_claim", |text| text.parse::<TenantClaim>().map_err(|fault| fault.to_string()));
+        let tenant_claim =
+            section.parsed("tenant_claim", |text| text.parse::<TenantClaim>().map_err(|fault| fault.to_string()));
         let required_scopes = section.texts("required_scopes");
-        let leeway = section.optional_duration("leeway", Duration::ZERO..=LONGEST_LEEWAY);
-        let max_lifetime = section.optional_duration("max_lifetime", Duration::from_secs(1)..=LONGEST_LIFETIME);
+        let leeway = section.duration("leeway", Duration::ZERO..=LONGEST_LEEWAY);
+        let max_lifetime = section.duration("max_lifetime", Duration::from_secs(1)..=LONGEST_LIFETIME);
         let signing_file = section.file("signing_key_file");
         let keys = keys(section);
         if audiences.as_ref().is_some_and(Vec::is_empty) {
@@ -84,10 +91,10 @@ impl IssuerSettings {
             audiences: audiences.unwrap_or_else(|| vec!["audience".to_owned()]),
             algorithms: algorithms.unwrap_or_default(),
             keys: keys?,
-            tenant_claim: tenant_claim.flatten().unwrap_or_default(),
+            tenant_claim: tenant_claim.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
-            leeway: leeway.flatten().unwrap_or(DEFAULT_LEEWAY),
-            max_lifetime: max_lifetime.flatten().unwrap_or(DEFAULT_LIFETIME),
+            leeway: leeway.unwrap_or_default(),
+            max_lifetime: max_lifetime.unwrap_or(LONGEST_LIFETIME),
         };
         let sound = tried(section, &issuer);
         let signing_file = signing_file?;

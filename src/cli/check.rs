@@ -18,7 +18,7 @@ impl Check {
         terminal::say(loaded.resolved.to_toml().trim_end());
         let config = &loaded.config;
         terminal::complain(format_args!(
-            "ok: {} issuer(s), {} tenant(s); `sluice serve` would run this",
+            "ok: `sluice serve` would run this (issuers: {}, tenants: {})",
             config.issuers.issuers.len(),
             config.tenants.tenants.len()
         ));

@@ -4,6 +4,7 @@
 
 use super::mistake::{Ledger, Origin};
 use super::node::{Node, Standing, Table, Value};
+use super::source::{Source, SourceKind};
 use super::spelling::joined;
 
 /// One table being read: its dotted path, its values, and the list that mistakes go to.
@@ -78,6 +79,15 @@ impl<'a> Section<'a> {
         all
     }
 
+    /// Takes this TOML value for a key that is left out: the default of a key in a list of tables, whose elements the
+    /// compiled-in defaults cannot hold. It is printed like any other.
+    pub fn assume(&mut self, key: &str, value: &str) {
+        let source = Source { kind: SourceKind::Defaults, rank: 0 };
+        let value = source.value(value).expect("an assumed value is TOML");
+        let origin = self.origin.clone();
+        self.table.entry(key, || Node { value, origin, rank: 0, secret: false });
+    }
+
     /// Whether anything is written under this key. Asking does not make the key a known one.
     pub fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some_and(|node| match &node.value {
@@ -95,11 +105,6 @@ impl<'a> Section<'a> {
         }
         self.note(key, message);
         None
-    }
-
-    /// The keys that are written here, in order, for tables whose keys are the user's own.
-    pub fn keys(&self) -> Vec<String> {
-        self.table.iter().map(|(key, _)| key).filter(|key| self.has(key)).map(str::to_owned).collect()
     }
 
     /// The full dotted path of a key of this table.
@@ -160,6 +165,7 @@ impl<'a> Section<'a> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+    use std::time::Duration;
 
     use super::super::Settings;
 
@@ -171,6 +177,20 @@ mod tests {
 
     fn said(settings: &Settings) -> Vec<String> {
         settings.mistakes().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_is_left_out_of_an_element_can_be_assumed_and_is_printed() {
+        let mut settings = settings("[[t]]\nname = 'a'\nwait = '5s'\n[[t]]\nname = 'b'\n");
+        let waits = settings.root().each("t", |t| {
+            t.assume("wait", "\"30s\"");
+            let (_, wait) = (t.text("name"), t.duration("wait", Duration::ZERO..=Duration::MAX));
+            wait.map(|wait| wait.as_secs())
+        });
+        assert_eq!(waits, Some(vec![5, 30]));
+        settings.root().section("d");
+        let printed = settings.finish().unwrap().to_toml();
+        assert!(printed.contains("wait = \"5s\"") && printed.contains("wait = \"30s\""), "{printed}");
     }
 
     #[test]
@@ -222,7 +242,6 @@ mod tests {
         let mut root = settings.root();
         root.section("absent");
         assert_eq!((root.has("t"), root.has("absent")), (true, false));
-        assert_eq!(root.keys(), ["d", "t"]);
         assert_eq!(root.section("t").key_path("x y"), "t.\"x y\"");
     }
 }

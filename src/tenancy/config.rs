@@ -70,9 +70,13 @@ impl Config {
 
 impl TenantConfig {
     fn read(id: Option<TenantId>, section: &mut Section<'_>) -> Option<Self> {
-        let requests_per_second = section.optional_integer("requests_per_second", 1..=HIGHEST_RATE);
-        let burst = section.optional_integer("burst", 1..=HIGHEST_RATE);
-        let weight = section.optional_integer("weight", 1..=HIGHEST_WEIGHT);
+        section.assume("requests_per_second", "50");
+        section.assume("weight", "1");
+        let requests_per_second = section.integer("requests_per_second", 1..=HIGHEST_RATE);
+        let usual_burst = requests_per_second.map_or(1, |rate| (2 * rate).min(HIGHEST_RATE));
+        section.assume("burst", &usual_burst.to_string());
+        let burst = section.integer("burst", 1..=HIGHEST_RATE);
+        let weight = section.integer("weight", 1..=HIGHEST_WEIGHT);
         let mut words = HashSet::new();
         let apps = section.each("apps", |section| {
             let app = AppConfig::read(section)?;
@@ -84,9 +88,8 @@ impl TenantConfig {
             section.reject("name", "another app of this tenant has the same name or AppId; each must be unambiguous");
             None
         });
-        let requests_per_second = narrow(requests_per_second?, 50);
-        let burst = narrow(burst?, requests_per_second.get().saturating_mul(2));
-        Some(Self { id: id?, rate: Rate { requests_per_second, burst }, weight: narrow(weight?, 1).get(), apps: apps? })
+        let rate = Rate { requests_per_second: narrow(requests_per_second?), burst: narrow(burst?) };
+        Some(Self { id: id?, rate, weight: narrow(weight?).get(), apps: apps? })
     }
 }
 
@@ -110,7 +113,6 @@ fn word(text: &str) -> Result<&str, String> {
 }
 
 /// The accessors have bounded the value to 1 and above.
-fn narrow(value: Option<u64>, default: u32) -> NonZeroU32 {
-    let value = value.map_or(default, |value| u32::try_from(value).unwrap_or(u32::MAX));
-    NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN)
+fn narrow(value: u64) -> NonZeroU32 {
+    u32::try_from(value).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
 }

@@ -35,12 +35,15 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn check_prints_what_would_run_with_secrets_masked() {
+fn check_prints_all_of_what_would_run_with_secrets_masked() {
     let output = Files::new(&good()).run(&["check"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let printed = text(&output.stdout);
     assert!(printed.contains("secret_access_key = \"***\"") && printed.contains("max_wait = \"10s\""), "{printed}");
     assert!(!printed.contains("very-secret"));
+    for defaulted in ["leeway = \"30s\"", "tenant_claim = \"tenant\"", "burst = 100", "weight = 1"] {
+        assert!(printed.contains(defaulted), "{defaulted} would run and is not printed:\n{printed}");
+    }
 }
 
 #[test]
