@@ -36,12 +36,9 @@ impl Config {
     pub fn read(root: &mut Section<'_>) -> Option<Self> {
         let mut seen = HashSet::new();
         let issuers = root.each("issuers", |section| {
-            let name = section.text("issuer").filter(|name| {
-                let new = seen.insert(name.clone());
-                if !new {
-                    section.reject("issuer", "this issuer is configured twice; give each one table");
-                }
-                new
+            let name = section.text("issuer");
+            let name = section.vetted("issuer", name, |name| {
+                seen.insert(name.clone()).then_some(()).ok_or("this issuer is configured twice; give each one table")
             });
             IssuerSettings::read(name, section)
         })?;
@@ -70,6 +67,9 @@ impl IssuerSettings {
             section.assume(key, value);
         }
         let audiences = section.texts("audiences");
+        let audiences = section.vetted("audiences", audiences, |audiences| {
+            (!audiences.is_empty()).then_some(()).ok_or_else(|| ConfigFault::AudienceMissing.to_string())
+        });
         let algorithms = algorithms(section);
         let tenant_claim =
             section.parsed("tenant_claim", |text| text.parse::<TenantClaim>().map_err(|fault| fault.to_string()));
@@ -78,12 +78,15 @@ impl IssuerSettings {
         let max_lifetime = section.duration("max_lifetime", Duration::from_secs(1)..=LONGEST_LIFETIME);
         let signing_file = section.file("signing_key_file");
         let keys = keys(section);
-        if audiences.as_ref().is_some_and(Vec::is_empty) {
-            section.reject("audiences", ConfigFault::AudienceMissing.to_string());
-        }
-        let words = [name.is_some(), audiences.is_some(), algorithms.is_some(), required_scopes.is_some()];
-        let rest = [tenant_claim.is_some(), leeway.is_some(), max_lifetime.is_some()];
-        let complete = !words.iter().chain(&rest).any(|read| !read);
+        let complete = [
+            name.is_some(),
+            audiences.is_some(),
+            algorithms.is_some(),
+            required_scopes.is_some(),
+            tenant_claim.is_some(),
+            leeway.is_some(),
+            max_lifetime.is_some(),
+        ];
         // Where something else was amiss, which has been noted, the keys are tried all the same beside a stand-in for
         // it, so that a fault of theirs is told in the same breath.
         let issuer = IssuerConfig {
@@ -105,7 +108,7 @@ impl IssuerSettings {
             section.reject("signing_key_file", fault.to_string());
             return None;
         }
-        (sound && complete).then_some(Self { issuer, signing })
+        (sound && complete == [true; 7]).then_some(Self { issuer, signing })
     }
 }
 

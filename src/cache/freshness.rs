@@ -21,12 +21,9 @@ pub(super) fn lifetime(answer: &Answer, settles_at: Moment, recent_ttl: Duration
     if answer.is_final() {
         return None;
     }
-    let fetched_at = answer.fetched_at();
-    let whole = settles_at.as_second().saturating_sub(Moment::floor(fetched_at).as_second());
-    // The fraction of its second at which it was fetched has gone already.
-    let gone = fetched_at.subsec_nanosecond().rem_euclid(1_000_000_000).unsigned_abs();
-    let until_settled =
-        Duration::from_secs(u64::try_from(whole).unwrap_or(0)).saturating_sub(Duration::from_nanos(gone.into()));
+    // A moment beyond the library's time line is beyond any lifetime.
+    let Ok(settles_at) = Timestamp::from_second(settles_at.as_second()) else { return Some(recent_ttl) };
+    let until_settled = Duration::try_from(settles_at.duration_since(answer.fetched_at())).unwrap_or(Duration::ZERO);
     Some(recent_ttl.min(until_settled))
 }
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 
+use crate::model::Moment;
 use crate::settings::Section;
 
 /// How questions are read.
@@ -35,25 +37,22 @@ impl Config {
         let grid = section.duration("grid", SECOND..=DAY);
         let horizon = section.duration("horizon", DAY..=3650 * DAY);
         let max_window = section.duration("max_window", SECOND..=3650 * DAY);
-        let uneven = |grid: Duration| grid.subsec_nanos() != 0 || !DAY.as_secs().is_multiple_of(grid.as_secs());
-        let grid = grid.filter(|grid| {
-            let fault = "must be whole seconds that divide a day evenly, so that every day has the same grid";
-            !uneven(*grid) || refused(section, "grid", fault)
-        });
+        let even = |grid: &Duration| grid.subsec_nanos() == 0 && DAY.as_secs().is_multiple_of(grid.as_secs());
+        let uneven = "must be whole seconds that divide a day evenly, so that every day has the same grid";
+        let grid = section.vetted("grid", grid, |grid| even(grid).then_some(()).ok_or(uneven));
         // Questions are asked in whole seconds, and a lag cut short would call an answer final too early.
         let mut whole = |key, value: Option<Duration>| {
-            value.filter(|value| value.subsec_nanos() == 0 || refused(section, key, "must be whole seconds"))
+            section.vetted(key, value, |value| (value.subsec_nanos() == 0).then_some(()).ok_or("must be whole seconds"))
         };
         let (lag, horizon) = (whole("lag", lag), whole("horizon", horizon));
         let max_window = whole("max_window", max_window);
         Some(Self { zone: zone?, lag: lag?, grid: grid?, horizon: horizon?, max_window: max_window? })
     }
-}
 
-/// Notes the mistake; never true.
-fn refused(section: &mut Section<'_>, key: &str, fault: &str) -> bool {
-    section.reject(key, fault);
-    false
+    /// What a clock in the zone of bare dates shows against UTC at this moment.
+    pub(super) fn offset_at(&self, moment: Moment) -> Offset {
+        Timestamp::from_second(moment.as_second()).map_or(Offset::UTC, |at| self.zone.to_offset(at))
+    }
 }
 
 #[cfg(test)]

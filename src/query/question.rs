@@ -1,7 +1,6 @@
 //! The question: an app, an indicator, a dimension and two instants; equal for all who ask it.
 
 use jiff::Timestamp;
-use jiff::tz::Offset;
 
 use super::parameters::Parameters;
 use super::times::Spelled;
@@ -88,7 +87,7 @@ fn read(app: &AppId, raw: &str, now: Timestamp, config: &Config) -> Result<Asked
         return Err(Invalid::WindowTooLong { limit_seconds });
     }
     if window.from() > now {
-        return Err(Invalid::WindowInFuture { latest: now.rfc3339(zone_offset(now, config)) });
+        return Err(Invalid::WindowInFuture { latest: now.rfc3339(config.offset_at(now)) });
     }
     let question = Question { app: app.clone(), indicator: Indicator::UserNum, dimension, window };
     Ok(Asked { question, shown_from: from.echo, shown_to: to.echo })
@@ -168,7 +167,7 @@ impl Question {
         if self.window.from() >= earliest {
             return Ok(Askable(self.clone()));
         }
-        Err(Invalid::OutsideHorizon { earliest: earliest.rfc3339(zone_offset(earliest, config)) })
+        Err(Invalid::OutsideHorizon { earliest: earliest.rfc3339(config.offset_at(earliest)) })
     }
 }
 
@@ -177,10 +176,6 @@ impl Askable {
     pub fn question(&self) -> &Question {
         &self.0
     }
-}
-
-fn zone_offset(moment: Moment, config: &Config) -> Offset {
-    Timestamp::from_second(moment.as_second()).map_or(Offset::UTC, |at| config.zone.to_offset(at))
 }
 
 fn seconds(duration: std::time::Duration) -> i64 {

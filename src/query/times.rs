@@ -4,7 +4,6 @@
 //! what else they take (a space for `T`, U+2212 for a minus, a clamped leap second).
 
 use jiff::civil;
-use jiff::tz::Offset;
 
 use super::Config;
 use crate::model::Moment;
@@ -45,10 +44,10 @@ fn relative(rest: &str, now: Moment, config: &Config) -> Result<Spelled, String>
             amount.get(..amount.len() - 1).filter(|digits| (1..=6).contains(&digits.len())).ok_or_else(fault)?;
         number(digits).ok_or_else(fault)? * unit
     };
-    let zone_now = offset_at(now, config);
+    let zone_now = config.offset_at(now);
     let step = i64::try_from(config.grid.as_secs()).unwrap_or(i64::MAX);
     let moment = now.plus(-back).floor_to(step, i64::from(zone_now.seconds()));
-    Ok(Spelled { moment, echo: moment.rfc3339(offset_at(moment, config)) })
+    Ok(Spelled { moment, echo: moment.rfc3339(config.offset_at(moment)) })
 }
 
 fn bare_date(date: civil::Date, config: &Config) -> Spelled {
@@ -120,10 +119,6 @@ fn pairs<const N: usize>(text: &str, separator: char) -> Option<[i64; N]> {
 /// ASCII digits only: `str::parse` would take a sign.
 fn number(digits: &str) -> Option<i64> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
-}
-
-fn offset_at(moment: Moment, config: &Config) -> Offset {
-    jiff::Timestamp::from_second(moment.as_second()).map_or(Offset::UTC, |at| config.zone.to_offset(at))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The spellings of a time: what each means, how it is echoed, and what is none.
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use proptest::prelude::*;
 
 use super::*;

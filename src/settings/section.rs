@@ -107,6 +107,17 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// Passes on a value that `vet` lets through, and notes what it says of any other. The message must not hold the
+    /// value of a secret.
+    pub fn vetted<T, M: Into<String>>(
+        &mut self,
+        key: &str,
+        value: Option<T>,
+        vet: impl FnOnce(&T) -> Result<(), M>,
+    ) -> Option<T> {
+        value.filter(|value| vet(value).map_err(|message| self.reject(key, message)).is_ok())
+    }
+
     /// The full dotted path of a key of this table.
     pub fn key_path(&self, key: &str) -> String {
         joined(&self.path, key)

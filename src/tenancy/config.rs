@@ -54,13 +54,9 @@ impl Config {
         let mut seen = HashSet::new();
         let tenants = root.each("tenants", |section| {
             let id = section.parsed("id", |text| word(text).map(TenantId::new));
-            let id = id.filter(|id| {
-                let new = seen.insert(id.clone());
-                if !new {
-                    section
-                        .reject("id", format!("the tenant \"{id}\" is configured twice; each needs an id of its own"));
-                }
-                new
+            let id = section.vetted("id", id, |id| {
+                let twice = || format!("the tenant \"{id}\" is configured twice; each needs an id of its own");
+                seen.insert(id.clone()).then_some(()).ok_or_else(twice)
             });
             TenantConfig::read(id, section)
         })?;
