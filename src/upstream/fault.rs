@@ -81,83 +81,108 @@ pub(super) fn sane_id(id: &str) -> Option<String> {
     (plain && (1..=64).contains(&id.len())).then(|| id.to_owned())
 }
 
+/// What is known of a kind.
+struct Treatment {
+    /// The word for logs and metrics.
+    label: &'static str,
+    /// Whose doing it is.
+    blame: Blame,
+    may_pass: bool,
+    /// One sentence or two for the caller.
+    describe: &'static str,
+}
+
+const fn treatment(label: &'static str, blame: Blame, may_pass: bool, describe: &'static str) -> Treatment {
+    Treatment { label, blame, may_pass, describe }
+}
+
 impl Kind {
-    /// Whether the same call may succeed a moment later. A wrong clock may: its skew has just been learnt.
-    pub fn may_pass(self) -> bool {
+    const fn treatment(self) -> Treatment {
+        use Blame::{Gateway, Upstream};
         match self {
-            Self::Throttled | Self::Failing | Self::Unreachable | Self::Broken | Self::Clock => true,
-            // A call that timed out has used up the time that all tries may take.
-            Self::TimedOut | Self::Malformed | Self::TooLarge | Self::Credentials | Self::Denied | Self::Refused => {
-                false
+            Self::Throttled => treatment(
+                "throttled",
+                Upstream,
+                true,
+                "The upstream says that the account exceeded its rate. Somebody else may be using it; ask again later.",
+            ),
+            Self::Failing => treatment("failing", Upstream, true, "The upstream failed. Ask again later."),
+            Self::Unreachable => {
+                treatment("unreachable", Upstream, true, "The upstream could not be reached. Ask again later.")
             }
+            Self::Broken => treatment(
+                "broken",
+                Upstream,
+                true,
+                "The connection to the upstream broke before its answer was complete. Ask again later.",
+            ),
+            // A call that timed out has used up the time that all tries may take.
+            Self::TimedOut => {
+                treatment("timed_out", Upstream, false, "The upstream did not answer in time. Ask again later.")
+            }
+            Self::Malformed => treatment(
+                "malformed",
+                Upstream,
+                false,
+                "The upstream answered something that is not a distribution. Ask again later, or tell the platform team.",
+            ),
+            Self::TooLarge => treatment(
+                "too_large",
+                Upstream,
+                false,
+                "The upstream's answer was larger than any distribution. Tell the platform team.",
+            ),
+            Self::Clock => treatment(
+                "clock",
+                Gateway,
+                true,
+                "The upstream finds the gateway's clock wrong. Tell the platform team.",
+            ),
+            Self::Credentials => treatment(
+                "credentials",
+                Gateway,
+                false,
+                "The upstream does not accept the gateway's credentials. Tell the platform team.",
+            ),
+            Self::Denied => treatment(
+                "denied",
+                Gateway,
+                false,
+                "The gateway's credentials may not read this app at the upstream. Tell the platform team.",
+            ),
+            Self::Refused => treatment(
+                "refused",
+                Gateway,
+                false,
+                "The upstream refused the question. Tell the platform team; the code says why.",
+            ),
         }
     }
 
-    /// How long the question rests after it: what only a person can mend need not be tried each second.
+    /// Whether the same call may succeed a moment later. A wrong clock may, where its skew has just been learnt.
+    pub fn may_pass(self) -> bool {
+        self.treatment().may_pass
+    }
+
+    /// How long the question rests after it: what only a person can mend here need not be tried each second.
     pub fn rest(self) -> Duration {
-        match self {
-            Self::Credentials | Self::Denied | Self::Refused => Duration::from_secs(3),
-            Self::Throttled
-            | Self::Failing
-            | Self::Unreachable
-            | Self::Broken
-            | Self::TimedOut
-            | Self::Malformed
-            | Self::TooLarge
-            | Self::Clock => Duration::from_secs(1),
-        }
+        let Treatment { blame, may_pass, .. } = self.treatment();
+        Duration::from_secs(if blame == Blame::Gateway && !may_pass { 3 } else { 1 })
     }
 
     /// Whose doing it is.
     pub fn blame(self) -> Blame {
-        match self {
-            Self::Throttled
-            | Self::Failing
-            | Self::Unreachable
-            | Self::Broken
-            | Self::TimedOut
-            | Self::Malformed
-            | Self::TooLarge => Blame::Upstream,
-            Self::Clock | Self::Credentials | Self::Denied | Self::Refused => Blame::Gateway,
-        }
+        self.treatment().blame
     }
 
     /// The word for logs and metrics.
     pub fn label(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled",
-            Self::Failing => "failing",
-            Self::Unreachable => "unreachable",
-            Self::Broken => "broken",
-            Self::TimedOut => "timed_out",
-            Self::Malformed => "malformed",
-            Self::TooLarge => "too_large",
-            Self::Clock => "clock",
-            Self::Credentials => "credentials",
-            Self::Denied => "denied",
-            Self::Refused => "refused",
-        }
+        self.treatment().label
     }
 
-    /// One sentence for the caller: what happened and who can mend it.
+    /// What the caller is told: what happened and who can mend it.
     pub fn describe(self) -> &'static str {
-        match self {
-            Self::Throttled => {
-                "The upstream says that the account exceeded its rate. Somebody else may be using it; ask again later."
-            }
-            Self::Failing => "The upstream failed. Ask again later.",
-            Self::Unreachable => "The upstream could not be reached. Ask again later.",
-            Self::Broken => "The connection to the upstream broke before its answer was complete. Ask again later.",
-            Self::TimedOut => "The upstream did not answer in time. Ask again later.",
-            Self::Malformed => {
-                "The upstream answered something that is not a distribution. Ask again later, or tell the platform team."
-            }
-            Self::TooLarge => "The upstream's answer was larger than any distribution. Tell the platform team.",
-            Self::Clock => "The upstream finds the gateway's clock wrong. Tell the platform team.",
-            Self::Credentials => "The upstream does not accept the gateway's credentials. Tell the platform team.",
-            Self::Denied => "The gateway's credentials may not read this app at the upstream. Tell the platform team.",
-            Self::Refused => "The upstream refused the question. Tell the platform team; the code says why.",
-        }
+        self.treatment().describe
     }
 }
 
