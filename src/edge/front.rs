@@ -9,16 +9,14 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::VARY;
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::visitor::Trail;
+use crate::model::Blame;
 
-/// What every answer depends on besides its target.
-pub(super) const VARIES: HeaderValue = HeaderValue::from_static("Authorization, Origin, Accept-Encoding");
 const LONGEST_PATH: usize = 2048;
 const LONGEST_QUERY: usize = 4096;
 
@@ -83,45 +81,35 @@ pub(super) async fn front(State(front): State<Front>, request: Request, next: Ne
 impl LogLine {
     fn write(mut self, response: &Response) {
         self.written = true;
-        let trail = response.extensions().get::<Trail>();
-        let problem = response.extensions().get::<Problem>();
+        self.tell(Some(response));
+    }
+
+    /// Without a response, the caller hung up.
+    fn tell(&self, response: Option<&Response>) {
+        let trail = response.and_then(|response| response.extensions().get::<Trail>());
+        let problem = response.and_then(|response| response.extensions().get::<Problem>());
+        let served = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served");
+        let hung_up = response.is_none().then_some(Blame::Caller);
         tracing::info!(
             target: "sluice::access",
             request_id = self.request_id.as_str(),
             method = %self.method,
-            route = self.route(),
-            status = response.status().as_u16(),
-            outcome = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served"),
-            blame = problem.map(|problem| problem.blame().label()),
+            route = self.route.as_ref().map_or("none", MatchedPath::as_str),
+            status = response.map(|response| response.status().as_u16()),
+            outcome = if hung_up.is_some() { "hung_up" } else { served },
+            blame = problem.map(Problem::blame).or(hung_up).map(Blame::label),
             tenant = trail.map(|trail| trail.tenant.as_str()),
             app = trail.and_then(|trail| trail.app.as_deref()),
-            took_ms = self.took(),
+            took_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request"
         );
-    }
-
-    fn route(&self) -> &str {
-        self.route.as_ref().map_or("none", MatchedPath::as_str)
-    }
-
-    fn took(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
         if !self.written {
-            tracing::info!(
-                target: "sluice::access",
-                request_id = self.request_id.as_str(),
-                method = %self.method,
-                route = self.route(),
-                outcome = "hung_up",
-                blame = "caller",
-                took_ms = self.took(),
-                "request"
-            );
+            self.tell(None);
         }
     }
 }
@@ -138,7 +126,6 @@ fn finish(response: Response, request_id: &RequestId) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id.header());
-    headers.insert(VARY, VARIES);
     headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

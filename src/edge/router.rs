@@ -1,9 +1,8 @@
-//! The public routes and their layers, from the outside in: CORS, codings, compression, front, panics, visitor.
+//! The public routes and their layers, from the outside in: Vary, CORS, codings, compression, front, panics, visitor.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -16,7 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
-use super::front::{Front, VARIES, front, panicked};
+use super::front::{Front, front, panicked};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
@@ -51,16 +50,17 @@ pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flig
         .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);
     // Without origins there is nothing to add: the layer would answer every OPTIONS.
-    if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)).layer(map_response(varies)) }
+    let router = if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)) };
+    router.layer(middleware::map_response(varies))
 }
 
-/// Preflights do not come to the front, which says this of everything else.
+/// What every answer depends on besides its target, in place of what the layers each say of it.
 async fn varies(mut response: Response) -> Response {
-    response.headers_mut().entry(VARY).or_insert(VARIES);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, Origin, Accept-Encoding"));
     response
 }
 
-/// Who may read answers from a page. `Vary` is not this layer's: it would say it twice.
+/// Who may read answers from a page.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let named = HeaderName::from_static;
     CorsLayer::new()
@@ -86,5 +86,4 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
             named("ratelimit-policy"),
         ])
         .max_age(PREFLIGHT_LASTS)
-        .vary([])
 }
