@@ -124,30 +124,32 @@ impl Pipeline {
             return Err(Refusal::NotCached);
         }
         let askable = asked.question().askable(now, rules).map_err(Refusal::Invalid)?;
-        if let (Some(stale), Some(sick)) = (&held, self.flights.sickbed.get(asked.question())) {
-            // It failed a moment ago: who has something to be served is not kept waiting for the next try.
-            let refusal = Refusal::Upstream(sick.fault);
-            if self.may_stand_in(stale, &refusal) {
-                return Ok(self.served(grant, asked, stale.clone(), Via::StaleOnError(refusal.label())));
-            }
-        }
         let patience = terms.patience.unwrap_or(self.max_wait).min(self.max_wait);
-        match (self.fetch(&askable, grant.tenant(), patience).await, held) {
+        // Who has something to be served is not kept waiting for a question that failed a moment ago.
+        let rests = !held.as_ref().is_some_and(|stale| self.serves_on_error(stale));
+        match (self.fetch(&askable, grant.tenant(), patience, rests).await, held) {
             (Ok(fetched), stale) => {
                 let via = Via::fetched(stale.is_some(), fetched.joined);
                 Ok(self.served(grant, asked, fetched.held, via))
             }
-            (Err(refusal), Some(stale)) if self.may_stand_in(&stale, &refusal) => {
+            (Err(refusal), Some(stale)) if refusal.lets_stale_serve() && self.serves_on_error(&stale) => {
                 Ok(self.served(grant, asked, stale, Via::StaleOnError(refusal.label())))
             }
             (Err(refusal), _) => Err(refusal),
         }
     }
 
-    async fn fetch(&self, askable: &Askable, tenant: &Tenant, patience: Duration) -> Result<Fetched, Refusal> {
+    /// Has the question asked. `rests`: waits out the rest of one that failed a moment ago, where patience allows.
+    async fn fetch(
+        &self,
+        askable: &Askable,
+        tenant: &Tenant,
+        patience: Duration,
+        rests: bool,
+    ) -> Result<Fetched, Refusal> {
         let deadline = Instant::now() + patience;
         while let Some(sick) = self.flights.sickbed.get(askable.question()) {
-            if sick.until > deadline {
+            if sick.until > deadline || !rests {
                 return Err(Refusal::Upstream(sick.fault));
             }
             sleep_until(sick.until).await;
@@ -184,9 +186,8 @@ impl Pipeline {
         held.freshness(self.clock.now()).is_fresh().then_some(held)
     }
 
-    fn may_stand_in(&self, stale: &Held, refusal: &Refusal) -> bool {
-        refusal.lets_stale_serve()
-            && stale.freshness(self.clock.now()).serves_on_error(self.flights.cache.stale_if_error())
+    fn serves_on_error(&self, stale: &Held) -> bool {
+        stale.freshness(self.clock.now()).serves_on_error(self.flights.cache.stale_if_error())
     }
 
     fn served(&self, grant: Grant, asked: Asked, held: Held, via: Via) -> Served {

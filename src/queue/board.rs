@@ -161,7 +161,8 @@ where
         full.then(|| Joined::LineFull(until(state.turns.turns_before_next_of(&stake.tenant))))
     }
 
-    /// Admits no new questions and tells everyone who still waits for a turn that it will not come. Flights under way land, without another leg.
+    /// Admits no new questions and tells everyone who still waits for a turn that it will not come. Flights under way
+    /// land, without another leg.
     pub fn give_up(&self) {
         let mut state = self.0.state();
         state.given_up = true;
