@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use crate::auth::NoClient;
 use crate::budget::Budget;
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -62,6 +63,9 @@ pub enum StartFault {
     /// No TLS client: most likely the system has no certificate authorities.
     #[error("cannot set up the client for the upstream: {0}")]
     Client(String),
+    /// Likewise for the identity providers.
+    #[error(transparent)]
+    KeyClient(#[from] NoClient),
 }
 
 /// Time for those who wait to read that their turn will not come.
@@ -76,6 +80,7 @@ impl Gateway {
         let addresses = Addresses { public: public.1, admin: admin.1 };
         let policy =
             Policy { authenticator: config.authenticator(clock.clone()), registry: Registry::new(&config.tenants) };
+        policy.authenticator.begin(None)?;
         let budget = match past {
             Past::Unknown => Budget::new(&config.budget),
             Past::Unused => Budget::unused(&config.budget),
@@ -110,6 +115,16 @@ impl Gateway {
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Puts the issuers and tenants of another configuration in force, without dropping a request, a held answer, a
+    /// queue place, a key or a revocation. Whatever else it holds applies after a restart.
+    pub fn reload(&self, config: &Config) -> Result<(), NoClient> {
+        let before = self.pipeline.policy();
+        let authenticator = config.authenticator_after(&before.authenticator);
+        authenticator.begin(Some(&before.authenticator))?;
+        self.pipeline.set_policy(Policy { authenticator, registry: Registry::new(&config.tenants) });
+        Ok(())
     }
 
     /// Waits for what must not happen: the end of the task that gives out turns. Without it every miss would wait in vain.

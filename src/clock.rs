@@ -25,6 +25,14 @@ impl Clock {
         Self(Arc::new(move || at))
     }
 
+    /// A clock that a test moves by hand, in seconds since 1970.
+    #[cfg(test)]
+    pub(crate) fn by_hand(seconds: &Arc<std::sync::atomic::AtomicI64>) -> Self {
+        let seconds = Arc::clone(seconds);
+        let read = move || seconds.load(std::sync::atomic::Ordering::SeqCst);
+        Self(Arc::new(move || Timestamp::from_second(read()).expect("within the calendar")))
+    }
+
     /// This clock, read `by` later (or earlier, when negative): what a machine with a wrong clock would see.
     #[must_use]
     pub fn shifted(&self, by: SignedDuration) -> Self {

@@ -55,6 +55,13 @@ impl Caller {
         self.expires_at
     }
 
+    /// How many bytes its texts take.
+    pub(super) fn text_bytes(&self) -> usize {
+        let scopes: usize = self.scopes.iter().map(|scope| size_of::<String>() + scope.len()).sum();
+        let id = self.token_id.as_ref().map_or(0, |id| id.len());
+        self.tenant.as_str().len() + self.issuer.len() + self.subject.len() + id + scopes
+    }
+
     /// A caller that no token stands behind, for the tests of later stages.
     #[cfg(test)]
     pub(crate) fn of_tenant(tenant: &str) -> Self {

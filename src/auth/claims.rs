@@ -53,6 +53,11 @@ impl Policy {
         if missing.is_empty() { Ok(caller) } else { Err(Rejected::InsufficientScope { missing }) }
     }
 
+    /// From when on the caller's token has expired; `None` at the end of the calendar.
+    pub(super) fn dies_at(&self, caller: &Caller) -> Option<Timestamp> {
+        caller.expires_at.checked_add(self.leeway).ok()
+    }
+
     /// `iat` and `exp`, after all three times have been held against the clock.
     ///
     /// A token lives while `now < exp + leeway`; at that very instant it has expired (RFC 7519, 4.1.4). It has begun

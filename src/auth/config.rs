@@ -5,15 +5,16 @@
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret as _, SecretSlice};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::algorithm::{Algorithm, listed};
+use super::provider::Published;
 use super::tenant_claim::TenantClaim;
 
 /// An issuer of tokens that are accepted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct IssuerConfig {
     /// The `iss` of its tokens, letter for letter; a trailing slash makes another issuer.
     pub issuer: String,
@@ -33,7 +34,7 @@ pub struct IssuerConfig {
     pub max_lifetime: Duration,
 }
 
-/// Where an issuer's keys are. All of these are at hand; none is fetched.
+/// Where an issuer's keys are.
 #[derive(Clone)]
 pub enum KeySource {
     /// One public key in PEM: `PUBLIC KEY` or `RSA PUBLIC KEY`.
@@ -42,6 +43,20 @@ pub enum KeySource {
     Jwks(Vec<u8>),
     /// A secret shared with the issuer.
     Secret(SecretSlice<u8>),
+    /// Keys that the issuer publishes over HTTP. The only ones that are not at hand.
+    Published(Published),
+}
+
+impl PartialEq for KeySource {
+    /// Whether the same keys are meant. Both sides are the operator's own, so this need not take constant time.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::PublicKeyPem(one), Self::PublicKeyPem(other)) | (Self::Jwks(one), Self::Jwks(other)) => one == other,
+            (Self::Secret(one), Self::Secret(other)) => one.expose_secret() == other.expose_secret(),
+            (Self::Published(one), Self::Published(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl KeySource {
@@ -196,6 +211,7 @@ impl fmt::Debug for KeySource {
             Self::PublicKeyPem(_) => "PublicKeyPem(..)",
             Self::Jwks(_) => "Jwks(..)",
             Self::Secret(_) => "Secret(..)",
+            Self::Published(_) => "Published(..)",
         })
     }
 }

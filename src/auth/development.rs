@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Authenticator, IssuerSettings, MintFault, Minter, NewToken, Rejected};
+use super::{Authenticator, IssuerSettings, KeySource, MintFault, Minter, NewToken, Rejected};
 use crate::clock::Clock;
 
 /// Why an issuer's development tokens cannot be made.
@@ -23,6 +23,10 @@ impl IssuerSettings {
     /// What signs tokens that this issuer's keys verify, as a trial token has shown.
     pub fn minter(&self) -> Result<Minter, NoMinter> {
         let key = self.signing.as_ref().ok_or(NoMinter::NoKey)?;
+        if matches!(self.issuer.keys, KeySource::Published(_)) {
+            // Its keys are not at hand, so no trial can be made; the key goes by its thumbprint.
+            return Ok(Minter::new(key, &self.issuer.algorithms, None)?);
+        }
         let authenticator =
             Authenticator::new(vec![self.issuer.clone()], Clock::system()).map_err(|_| NoMinter::Stranger)?;
         // A key names itself by its thumbprint; a key set may call it something else.
@@ -30,7 +34,7 @@ impl IssuerSettings {
         let minters = key_ids.map(|key_id| Minter::new(key, &self.issuer.algorithms, key_id));
         for minter in minters.collect::<Result<Vec<_>, _>>()? {
             let trial = minter.mint(&self.token("trial", Duration::from_secs(1), ""))?;
-            let refused = authenticator.authenticate(&trial).err();
+            let refused = authenticator.judge(&trial).map_err(|refused| refused.why).err();
             if refused.is_none_or(|refused| matches!(refused, Rejected::InsufficientScope { .. })) {
                 return Ok(minter);
             }

@@ -1,11 +1,15 @@
 //! `[[issuers]]`: whose tokens are believed, read from the settings and tried on the spot.
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use secrecy::SecretSlice;
 
-use super::{Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, Minter, SigningKey, TenantClaim};
+use super::{
+    Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, Minter, Place, PlaceFault, Published, SigningKey,
+    TenantClaim,
+};
 use crate::clock::Clock;
 use crate::settings::{ConfiguredFile, Section};
 
@@ -27,9 +31,15 @@ pub struct IssuerSettings {
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The sources of the contract that fetch keys; refused here, not ignored.
-const FETCHED: [&str; 2] = ["discovery", "jwks_url"];
-const NOT_FETCHED: &str = "this version does not fetch keys; give jwks_file, public_key_file or secret_file";
+/// How long published keys are believed; settings of issuers that publish theirs.
+const PUBLISHED: [(&str, &str, RangeInclusive<Duration>); 3] = [
+    ("keys_lifetime", "\"60s\"", Duration::from_secs(1)..=Duration::from_secs(24 * 3600)),
+    ("keys_max_age", "\"24h\"", Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600)),
+    ("keys_cooldown", "\"30s\"", Duration::from_secs(1)..=Duration::from_secs(3600)),
+];
+const ONE_SOURCE: &str =
+    "needs exactly one key source: discovery, jwks_url, jwks_file, public_key_file (or public_key) or secret_file";
+const NOT_PUBLISHED: &str = "has no meaning here: only keys from discovery or jwks_url are fetched";
 
 impl Config {
     /// Reads every `[[issuers]]` table.
@@ -77,7 +87,7 @@ impl IssuerSettings {
         let leeway = section.duration("leeway", Duration::ZERO..=LONGEST_LEEWAY);
         let max_lifetime = section.duration("max_lifetime", Duration::from_secs(1)..=LONGEST_LIFETIME);
         let signing_file = section.file("signing_key_file");
-        let keys = keys(section);
+        let keys = keys(section, name.as_deref());
         let complete = [
             name.is_some(),
             audiences.is_some(),
@@ -118,13 +128,13 @@ fn algorithms(section: &mut Section<'_>) -> Option<Vec<Algorithm>> {
     parsed.map_err(|fault| section.reject("algorithms", fault.to_string())).ok()
 }
 
-/// Exactly one source of keys.
-fn keys(section: &mut Section<'_>) -> Option<KeySource> {
-    let fetched = FETCHED.map(|key| section.absent(key, NOT_FETCHED)).contains(&None);
+/// Exactly one source of keys. `issuer` is what `discovery` starts from.
+fn keys(section: &mut Section<'_>, issuer: Option<&str>) -> Option<KeySource> {
     let inline = section.optional_text("public_key");
     let pem = section.file("public_key_file");
     let jwks = section.file("jwks_file");
     let secret = section.file("secret_file");
+    let published = published(section, issuer);
     let bytes = |file: &ConfiguredFile| file.bytes().to_vec();
     let mut sources: Vec<_> = [
         inline?.map(|text| KeySource::PublicKeyPem(text.into_bytes())),
@@ -134,18 +144,52 @@ fn keys(section: &mut Section<'_>) -> Option<KeySource> {
     ]
     .into_iter()
     .flatten()
+    .chain(published?.into_iter().map(KeySource::Published))
     .collect();
-    match (sources.pop(), sources.is_empty()) {
-        (Some(source), true) => Some(source),
-        (None, _) if fetched => None,
-        _ => {
-            section.reject(
-                "issuer",
-                "needs exactly one key source: public_key_file (or public_key), jwks_file or secret_file",
-            );
-            None
-        }
+    if sources.len() != 1 {
+        section.reject("issuer", ONE_SOURCE);
     }
+    sources.pop().filter(|_| sources.is_empty())
+}
+
+/// The places that keys are fetched from: none, one, or one too many. `None` where something is wrong with one.
+fn published(section: &mut Section<'_>, issuer: Option<&str>) -> Option<Vec<Published>> {
+    if section.has("discovery") || section.has("jwks_url") {
+        for (key, usual, _) in PUBLISHED {
+            section.assume(key, usual);
+        }
+        section.assume("discovery", "false");
+    } else {
+        let stray = ["jwks_hosts", "keys_lifetime", "keys_max_age", "keys_cooldown"];
+        // All are asked for before one that is there is refused, so that none is called unknown.
+        let absent = stray.map(|key| section.absent(key, NOT_PUBLISHED));
+        return absent.iter().all(Option::is_some).then(Vec::new);
+    }
+    let discovery = section.boolean("discovery");
+    let key_set = section.optional_text("jwks_url").map(|url| url.map(|url| Place::key_set(&url)));
+    let hosts = section.texts("jwks_hosts");
+    let [lifetime, max_age, cooldown] = PUBLISHED.map(|(key, _, range)| section.duration(key, range));
+    let (discovery, key_set, hosts) = (discovery?, key_set?, hosts?);
+    if !discovery && !hosts.is_empty() {
+        section.reject("jwks_hosts", "has no meaning here: only discovery can lead to another host");
+        return None;
+    }
+    let mut places = Vec::new();
+    if let Some(place) = key_set {
+        // Not quoted in the mistake: a URL may hold a password.
+        places.push(place.map_err(|fault| section.reject("jwks_url", fault.to_string())).ok()?);
+    }
+    if discovery && let Some(issuer) = issuer {
+        let hosts = hosts.into_iter().map(|host| host.to_lowercase()).collect();
+        let fault = |fault: PlaceFault| section.reject("issuer", format!("cannot be used for discovery: {fault}"));
+        places.push(Place::discovery(issuer, hosts).map_err(fault).ok()?);
+    }
+    let (lifetime, max_age, cooldown) = (lifetime?, max_age?, cooldown?);
+    if max_age < lifetime {
+        section.reject("keys_max_age", "must not be shorter than keys_lifetime: the keys would lapse before each look");
+        return None;
+    }
+    Some(places.into_iter().map(|place| Published { place, lifetime, max_age, cooldown }).collect())
 }
 
 /// A secret issuer can sign with what it verifies with.
@@ -189,6 +233,7 @@ fn key_of(fault: &ConfigFault, keys: &KeySource, inline: bool) -> &'static str {
             KeySource::PublicKeyPem(_) => "public_key_file",
             KeySource::Jwks(_) => "jwks_file",
             KeySource::Secret(_) => "secret_file",
+            KeySource::Published(_) => "algorithms",
         },
     }
 }

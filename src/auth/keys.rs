@@ -5,23 +5,28 @@
 use std::collections::HashMap;
 
 use jsonwebtoken::DecodingKey;
-use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::algorithm::{Algorithm, Family};
-use super::config::{ConfigFault, KeySource, SkipReason, SkippedKey};
+use super::config::{ConfigFault, SkipReason, SkippedKey};
 use super::public_key::{JwkMaterial, PublicKey};
 use super::rejected::Reason;
 use super::signature;
 use super::token::{MAX_KEY_ID, Token};
 
-/// The keys of one issuer.
-pub(super) enum KeySet {
+/// The keys of one issuer, and those that were left out of its set.
+pub(super) struct KeySet {
+    keys: Keys,
+    skipped: Vec<SkippedKey>,
+    generation: u64,
+}
+
+enum Keys {
     /// One key that was configured. It needs no name, so whatever `kid` a token gives is as good as none.
-    Configured(VerifyingKey),
-    /// Keys that the issuer published.
-    Published {
+    One(VerifyingKey),
+    /// Keys of a set.
+    Set {
         /// Those with a name.
         named: HashMap<String, VerifyingKey>,
         /// A key without a name, which must be the only one. It serves the tokens that name none.
@@ -36,31 +41,26 @@ pub(super) struct VerifyingKey {
 }
 
 impl KeySet {
-    /// Reads a source. With the set come the keys that were left out of it.
-    pub(super) fn load(source: &KeySource, allowed: &[Algorithm]) -> Result<(Self, Vec<SkippedKey>), ConfigFault> {
-        match source {
-            KeySource::PublicKeyPem(file) => {
-                let public = PublicKey::from_pem(file)?;
-                all_among(allowed, public.family.algorithms())?;
-                let algorithms = public.family.narrowed_to(allowed);
-                Ok((Self::Configured(VerifyingKey { algorithms, key: public.key }), Vec::new()))
-            }
-            KeySource::Secret(secret) => {
-                let secret = secret.expose_secret();
-                let algorithms = algorithms_for_secret(secret.len(), allowed)?;
-                let key = DecodingKey::from_secret(secret);
-                Ok((Self::Configured(VerifyingKey { algorithms, key }), Vec::new()))
-            }
-            KeySource::Jwks(document) => {
-                let public: Vec<_> = Algorithm::ALL.into_iter().filter(|a| a.family() != Family::Secret).collect();
-                all_among(allowed, &public)?;
-                Self::published(document, allowed)
-            }
-        }
+    /// The public key of a PEM file.
+    pub(super) fn of_pem(file: &[u8], allowed: &[Algorithm]) -> Result<Self, ConfigFault> {
+        let public = PublicKey::from_pem(file)?;
+        all_among(allowed, public.family.algorithms())?;
+        Ok(Self::one(public.key, public.family.narrowed_to(allowed)))
     }
 
-    /// Reads a JSON web key set, key by key, so that one bad key costs only itself.
-    fn published(document: &[u8], allowed: &[Algorithm]) -> Result<(Self, Vec<SkippedKey>), ConfigFault> {
+    /// A secret that is shared with the issuer.
+    pub(super) fn of_secret(secret: &[u8], allowed: &[Algorithm]) -> Result<Self, ConfigFault> {
+        let algorithms = algorithms_for_secret(secret.len(), allowed)?;
+        Ok(Self::one(DecodingKey::from_secret(secret), algorithms))
+    }
+
+    fn one(key: DecodingKey, algorithms: Vec<Algorithm>) -> Self {
+        Self { keys: Keys::One(VerifyingKey { algorithms, key }), skipped: Vec::new(), generation: 0 }
+    }
+
+    /// A JSON web key set, read key by key, so that one bad key costs only itself.
+    pub(super) fn of_jwks(document: &[u8], allowed: &[Algorithm]) -> Result<Self, ConfigFault> {
+        all_public(allowed)?;
         let set: SetDocument = serde_json::from_slice(document).map_err(|_| ConfigFault::KeySetUnreadable)?;
         let mut usable = Vec::new();
         let mut skipped = Vec::new();
@@ -91,15 +91,38 @@ impl KeySet {
         if named.is_empty() && unnamed.is_none() {
             return Err(ConfigFault::NoUsableKey { skipped });
         }
-        Ok((Self::Published { named, unnamed }, skipped))
+        Ok(Self { keys: Keys::Set { named, unnamed }, skipped, generation: 0 })
+    }
+
+    /// The same set as one of a series, told from the others by this number.
+    pub(super) fn of_generation(self, generation: u64) -> Self {
+        Self { generation, ..self }
+    }
+
+    /// Which of its issuer's sets it is; 0 for one that was configured, and is the only one.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How many keys can be used.
+    pub(super) fn len(&self) -> usize {
+        match &self.keys {
+            Keys::One(_) => 1,
+            Keys::Set { named, unnamed } => named.len() + usize::from(unnamed.is_some()),
+        }
+    }
+
+    /// Those that cannot.
+    pub(super) fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
     }
 
     /// The key that a token means.
     pub(super) fn find(&self, key_id: Option<&str>) -> Option<&VerifyingKey> {
-        match (self, key_id) {
-            (Self::Configured(key), _) => Some(key),
-            (Self::Published { unnamed, .. }, None) => unnamed.as_ref(),
-            (Self::Published { named, .. }, Some(key_id)) => named.get(key_id),
+        match (&self.keys, key_id) {
+            (Keys::One(key), _) => Some(key),
+            (Keys::Set { unnamed, .. }, None) => unnamed.as_ref(),
+            (Keys::Set { named, .. }, Some(key_id)) => named.get(key_id),
         }
     }
 }
@@ -171,6 +194,12 @@ pub(super) fn algorithms_for_secret(length: usize, allowed: &[Algorithm]) -> Res
     let mut algorithms = Family::Secret.narrowed_to(allowed);
     algorithms.retain(|algorithm| !too_short(algorithm));
     Ok(algorithms)
+}
+
+/// Whether what is allowed can be verified with published keys at all: whoever can read a set knows what is in it.
+pub(super) fn all_public(allowed: &[Algorithm]) -> Result<(), ConfigFault> {
+    let public: Vec<_> = Algorithm::ALL.into_iter().filter(|a| a.family() != Family::Secret).collect();
+    all_among(allowed, &public)
 }
 
 fn all_among(allowed: &[Algorithm], fitting: &[Algorithm]) -> Result<(), ConfigFault> {

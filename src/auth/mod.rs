@@ -1,33 +1,41 @@
 //! The first stage: a bearer token comes in, a [`Caller`] goes out, or a [`Rejected`] that says why not.
 //!
 //! The order of the checks is the design: the form of the token, then whose it says it is, then the signature under
-//! that issuer's keys, and only then what it claims. Which keys and algorithms count is decided by the configuration;
-//! nothing in a token can add to them. Checking has no side effects, so a refusal leaves nothing behind.
+//! that issuer's keys, then what it claims, and last whether it was revoked. Which keys and algorithms count is decided
+//! by the configuration; nothing in a token can add to them. A token that passed is remembered for as long as the same
+//! keys and settings are in force; one that was refused leaves nothing behind.
 
 mod algorithm;
 mod caller;
 mod claims;
 mod config;
 mod development;
+mod issuer;
 mod issuers;
 pub mod keygen;
 mod keys;
+mod memory;
 mod mint;
 mod pem;
 mod private_key;
+mod provider;
 mod public_key;
 mod rejected;
+mod revocations;
 mod signature;
 mod strict_json;
 mod tenant_claim;
 #[cfg(test)]
 mod tests;
 mod token;
+mod verified;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 pub use algorithm::{Algorithm, Family, UnusableAlgorithm};
@@ -36,68 +44,196 @@ pub use config::{ConfigFault, IssuerConfig, KeyFault, KeySource, SkipReason, Ski
 pub use development::NoMinter;
 pub use issuers::{Config, IssuerSettings};
 pub use mint::{MintFault, Minter, NewToken, SigningKey};
+pub use provider::{FetchFault, NoClient, Place, PlaceFault, ProviderStanding, Published};
 pub use rejected::{Reason, Rejected};
+pub use revocations::{Revocation, Target, TooMany};
 pub use tenant_claim::{NotAClaim, TenantClaim};
 
 use crate::clock::Clock;
-use claims::Policy;
-use keys::KeySet;
+use issuer::Issuer;
+use memory::Memory;
+use provider::{KeyClient, Provider, Subscriber};
 use token::Token;
+use verified::{TokenHash, Verified};
 
 /// Knows the issuers and judges tokens.
 pub struct Authenticator {
-    issuers: HashMap<Arc<str>, Issuer>,
+    issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    memory: Memory,
     clock: Clock,
 }
 
-/// An issuer, ready to judge by.
-struct Issuer {
-    keys: KeySet,
-    skipped: Vec<SkippedKey>,
-    policy: Policy,
+/// How an issuer stands, for the operator.
+#[derive(Clone, Debug)]
+pub struct IssuerStanding {
+    /// The name in its tokens.
+    pub issuer: Arc<str>,
+    /// How many keys there are to verify with.
+    pub keys: usize,
+    /// The keys that were found in its set and are not used.
+    pub skipped: Vec<SkippedKey>,
+    /// Where its keys are published, if they are.
+    pub provider: Option<ProviderStanding>,
+}
+
+/// A refusal, and whose newer keys could cure it.
+struct Refused<'a> {
+    why: Rejected,
+    cure: Option<&'a Provider>,
 }
 
 impl Authenticator {
-    /// Reads the issuers and their keys. Without issuers it refuses every token.
+    /// Reads the issuers and the keys that are at hand. Without issuers it refuses every token.
     ///
     /// All that is wrong is returned, with the index of the issuer (from 0) that it is wrong with.
     pub fn new(issuers: Vec<IssuerConfig>, clock: Clock) -> Result<Self, Vec<(usize, ConfigFault)>> {
+        let nothing = Self { issuers: HashMap::new(), memory: Memory::default(), clock };
+        nothing.succeeded_by(issuers)
+    }
+
+    /// The verifier of a new configuration. It remembers what this one remembers: what was revoked stays revoked, and
+    /// issuers whose settings did not change keep their keys and their verified tokens.
+    pub fn succeeded_by(&self, issuers: Vec<IssuerConfig>) -> Result<Self, Vec<(usize, ConfigFault)>> {
         signature::install_provider();
+        let memory = self.memory.clone();
         let mut faults = repeated_names(&issuers);
         let mut known = HashMap::new();
         for (index, config) in issuers.into_iter().enumerate() {
             faults.extend(plain_faults(&config).into_iter().map(|fault| (index, fault)));
-            match KeySet::load(&config.keys, &config.algorithms) {
-                Ok((keys, skipped)) => {
-                    let name = Arc::from(config.issuer.as_str());
-                    known.insert(name, Issuer { keys, skipped, policy: Policy::of(config) });
+            let before = self.issuers.get(config.issuer.as_str());
+            let issuer = match before.filter(|issuer| issuer.is_of(&config)) {
+                Some(same) => Ok(Arc::clone(same)),
+                None => Issuer::new(config, memory.generations.next(), before.map(|issuer| &**issuer)).map(Arc::new),
+            };
+            match issuer {
+                Ok(issuer) => {
+                    known.insert(Arc::clone(&issuer.name), issuer);
                 }
                 Err(fault) => faults.push((index, fault)),
             }
         }
         faults.sort_by_key(|(index, _)| *index);
-        if faults.is_empty() { Ok(Self { issuers: known, clock }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { issuers: known, memory, clock: self.clock.clone() }) } else { Err(faults) }
     }
 
-    /// Whose token this is. Takes the bare token, without `Bearer`.
-    pub fn authenticate(&self, token: &str) -> Result<Caller, Rejected> {
-        let token = Token::read(token)?;
-        let (name, issuer) = self.issuer_of(&token)?;
-        let key = issuer.keys.find(token.header.key_id.as_deref()).ok_or(Reason::KeyUnknown)?;
+    /// Begins to fetch the keys of issuers that publish them, and goes on for as long as the issuers are in force.
+    /// Gives back the room of what was verified for issuers that are not any more. Within a runtime.
+    pub fn begin(&self, before: Option<&Self>) -> Result<(), NoClient> {
+        let published: Vec<_> = self.issuers.values().filter_map(|issuer| Some((issuer, issuer.provider()?))).collect();
+        if !published.is_empty() {
+            let client = KeyClient::new()?;
+            for (issuer, provider) in published {
+                let Memory { verified, generations, .. } = self.memory.clone();
+                let subscriber = Subscriber::new(Arc::clone(&issuer.name), verified, generations, self.clock.clone());
+                provider.begin(&client, subscriber);
+            }
+        }
+        for issuer in before.into_iter().flat_map(|before| before.issuers.values()) {
+            if !self.issuers.get(&issuer.name).is_some_and(|now| Arc::ptr_eq(now, issuer)) {
+                self.memory.verified.forget_issuer(&issuer.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whose token this is. Takes the bare token, without `Bearer`. Where it names a key that is not known, or there
+    /// are no keys yet, it may wait for less than a second for the issuer's keys.
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, Rejected> {
+        match self.judge(token) {
+            Ok(caller) => Ok(caller),
+            Err(Refused { why, cure: None }) => Err(why),
+            Err(Refused { cure: Some(provider), .. }) => {
+                provider.renewed().await;
+                self.judge(token).map_err(|refused| refused.why)
+            }
+        }
+    }
+
+    /// The same with the keys that are held.
+    fn judge(&self, text: &str) -> Result<Caller, Refused<'_>> {
+        let now = self.clock.now();
+        token::in_bounds(text)?;
+        let hash = TokenHash::of(text);
+        if let Some(caller) = self.remembered(&hash, now) {
+            return self.unless_revoked(caller);
+        }
+        let token = Token::read(text)?;
+        let issuer = self.issuer_of(&token)?;
+        let provider = issuer.provider().map(|provider| &**provider);
+        let Some((keys, generation)) = issuer.in_force() else {
+            let wait = provider.map_or(Duration::ZERO, Provider::next_look);
+            return Err(Refused { why: Rejected::KeysUnavailable { wait }, cure: provider });
+        };
+        let key_id = token.header.key_id.as_deref();
+        // Which key a token means that names none, newer keys cannot tell.
+        let cure = provider.filter(|_| key_id.is_some());
+        let key = keys.find(key_id).ok_or(Refused { why: Reason::KeyUnknown.into(), cure })?;
         key.check(&token)?;
-        issuer.policy.judge(&token.claims, name, self.clock.now())
+        let caller = issuer.policy.judge(&token.claims, &issuer.name, now)?;
+        if let Some(dies_at) = issuer.policy.dies_at(&caller) {
+            self.memory.verified.keep(hash, Verified { caller: caller.clone(), generation, dies_at });
+        }
+        self.unless_revoked(caller)
     }
 
-    /// The names of the issuers with the keys that were found in their sets and are not used.
-    pub fn skipped_keys(&self) -> impl Iterator<Item = (&str, &[SkippedKey])> {
-        self.issuers.iter().map(|(name, issuer)| (&**name, issuer.skipped.as_slice()))
+    /// The caller of a token that was verified before, if it would be verified again.
+    fn remembered(&self, hash: &TokenHash, now: Timestamp) -> Option<Caller> {
+        let verified = self.memory.verified.get(hash)?;
+        let issuer = self.issuers.get(verified.caller.issuer())?;
+        let same = issuer.in_force().is_some_and(|(_, generation)| generation == verified.generation);
+        if same && now < verified.dies_at {
+            return Some(verified.caller.clone());
+        }
+        self.memory.verified.forget(hash);
+        None
+    }
+
+    fn unless_revoked(&self, caller: Caller) -> Result<Caller, Refused<'static>> {
+        if self.memory.revocations.mean(&caller) { Err(Reason::Revoked.into()) } else { Ok(caller) }
+    }
+
+    /// Refuses tokens from now on, those that were verified before included.
+    pub fn revoke(&self, revocation: Revocation) -> Result<(), TooMany> {
+        self.memory.revocations.add(revocation, self.clock.now())
+    }
+
+    /// How many revocations are kept.
+    pub fn revocations(&self) -> usize {
+        self.memory.revocations.len()
+    }
+
+    /// Whether there is an issuer of this name.
+    pub fn knows(&self, issuer: &str) -> bool {
+        self.issuers.contains_key(issuer)
+    }
+
+    /// How the issuers stand, by name.
+    pub fn standing(&self) -> Vec<IssuerStanding> {
+        let of = |issuer: &Arc<Issuer>| {
+            let keys = issuer.in_force().map(|(keys, _)| keys);
+            IssuerStanding {
+                issuer: Arc::clone(&issuer.name),
+                keys: keys.as_ref().map_or(0, |keys| keys.len()),
+                skipped: keys.map_or_else(Vec::new, |keys| keys.skipped().to_vec()),
+                provider: issuer.provider().map(|provider| provider.standing()),
+            }
+        };
+        let mut standing: Vec<_> = self.issuers.values().map(of).collect();
+        standing.sort_by(|one, other| one.issuer.cmp(&other.issuer));
+        standing
     }
 
     /// The issuer that the token names. It chooses which keys the token has to hold against and vouches for nothing;
     /// after the signature it is known to be true, because no issuer's keys serve another.
-    fn issuer_of(&self, token: &Token<'_>) -> Result<(&Arc<str>, &Issuer), Reason> {
+    fn issuer_of(&self, token: &Token<'_>) -> Result<&Issuer, Reason> {
         let name = token.claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerMissing)?;
-        self.issuers.get_key_value(name).ok_or(Reason::IssuerUnknown)
+        self.issuers.get(name).map(|issuer| &**issuer).ok_or(Reason::IssuerUnknown)
+    }
+}
+
+impl<R: Into<Rejected>> From<R> for Refused<'_> {
+    fn from(why: R) -> Self {
+        Self { why: why.into(), cure: None }
     }
 }
 

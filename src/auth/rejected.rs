@@ -3,8 +3,9 @@
 //! Nothing here carries text of the token, so a refusal can be logged without thought.
 
 use std::fmt;
+use std::time::Duration;
 
-/// A token that was not accepted. Always the caller's doing.
+/// A token that was not accepted. The caller's doing, unless there are no keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rejected {
     /// Whoever sent it is not known. The answer must not say which check failed.
@@ -13,6 +14,11 @@ pub enum Rejected {
     InsufficientScope {
         /// The required scopes that are missing, as configured, in the order of the configuration.
         missing: Vec<String>,
+    },
+    /// Nobody can tell: none of its issuer's keys could be fetched yet, or for too long.
+    KeysUnavailable {
+        /// Until the next attempt to fetch them.
+        wait: Duration,
     },
 }
 
@@ -108,6 +114,8 @@ reasons! {
     TenantMalformed = "tenant_malformed",
     /// A `scope` that is not a string, or an `scp` that is neither a string nor a list of strings.
     ScopeMalformed = "scope_malformed",
+    /// Revoked by the operator: this token, or all of its subject's or tenant's that were issued before a moment.
+    Revoked = "revoked",
 }
 
 impl Rejected {
@@ -116,6 +124,7 @@ impl Rejected {
         match self {
             Self::Unauthorized(reason) => reason.label(),
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::KeysUnavailable { .. } => "keys_unavailable",
         }
     }
 }
@@ -137,6 +146,7 @@ impl fmt::Display for Rejected {
         match self {
             Self::Unauthorized(reason) => write!(f, "the token was refused: {reason}"),
             Self::InsufficientScope { missing } => write!(f, "the token lacks scope: {}", missing.join(" ")),
+            Self::KeysUnavailable { .. } => f.write_str("there are no keys of the token's issuer"),
         }
     }
 }

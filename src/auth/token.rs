@@ -47,12 +47,15 @@ pub(super) struct Header {
     pub(super) key_id: Option<String>,
 }
 
+/// Whether the text is short enough to be looked at.
+pub(super) fn in_bounds(text: &str) -> Result<(), Reason> {
+    if text.len() > MAX_TOKEN { Err(Reason::TooLong) } else { Ok(()) }
+}
+
 impl<'t> Token<'t> {
     /// Takes the text apart.
     pub(super) fn read(text: &'t str) -> Result<Self, Reason> {
-        if text.len() > MAX_TOKEN {
-            return Err(Reason::TooLong);
-        }
+        in_bounds(text)?;
         if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
             return Err(Reason::Alphabet);
         }

@@ -203,7 +203,7 @@ sluice.toml:28: issuers[0].algorithms: `none` means a token that nobody signed, 
 sluice.toml:29: issuers[0].leeway: "1h" is out of range; from 0s to 5m will do
 sluice.toml:30: issuers[0].secret_file: the secret is too short for HS256: at least 32 bytes are due (RFC 7518, 3.2)
 sluice.toml:32: issuers[1].issuer: this issuer is configured twice; give each one table
-sluice.toml:32: issuers[1].issuer: needs exactly one key source: public_key_file (or public_key), jwks_file or secret_file
+sluice.toml:32: issuers[1].issuer: needs exactly one key source: discovery, jwks_url, jwks_file, public_key_file (or public_key) or secret_file
 sluice.toml:35: tenants[0].id: "a b" will not do: not a name that can stand in a URL: 1 to 64 letters, digits, -, _, . or ~
 sluice.toml:36: tenants[0].weight: 1000 is out of range; from 1 to 100 will do
 sluice.toml:37: tenant: is not a known key; did you mean "tenants"?
@@ -303,12 +303,28 @@ fn what_this_version_does_not_carry_out_is_refused_and_not_ignored() {
             assert!(!said.contains(KEY), "{said}");
         }
     }
-    for line in ["discovery = true", "discovery = false", "jwks_url = 'https://sso.example.com/jwks'"] {
-        for source in ["", "public_key_file = 'sso.pem'"] {
-            let said = said_of_issuer(&format!("{line}\n{source}"));
-            let reason = "this version does not fetch keys; give jwks_file, public_key_file or secret_file";
-            assert!(said.ends_with(reason) && said.lines().count() == 1, "{said}");
-        }
+}
+
+#[test]
+fn an_issuer_that_discovery_starts_from_is_a_url_and_what_is_assumed_is_printed() {
+    let text = |issuer: &str| {
+        format!(
+            "[upstream]\naccess_key_id = '{ID}'\nsecret_access_key = '{KEY}'\n[[issuers]]\nissuer = '{issuer}'\n\
+             audiences = ['sluice']\ndiscovery = true\n"
+        )
+    };
+    let rows = [
+        ("http://sso.example.com", "must be https"),
+        ("sso.example.com", "not a URL"),
+        ("https://sso.example.com/?realm=a", "must not have a query"),
+    ];
+    for (issuer, reason) in rows {
+        let said = Place::new().load(&text(issuer), &[]).unwrap_err();
+        assert!(said.contains(&format!("issuers[0].issuer: cannot be used for discovery: {reason}")), "{said}");
+    }
+    let printed = Place::new().load(&text("https://sso.example.com"), &[]).unwrap().resolved.to_toml();
+    for line in ["keys_lifetime = \"60s\"", "keys_max_age = \"24h\"", "keys_cooldown = \"30s\""] {
+        assert!(printed.contains(line), "{line} {printed}");
     }
 }
 
@@ -323,10 +339,13 @@ fn replicas_are_told_of_a_shared_budget_also_from_the_environment() {
 
 #[test]
 fn an_issuer_has_exactly_one_usable_source_of_keys() {
-    let one = "sluice.toml:5: issuers[0].issuer: needs exactly one key source: public_key_file (or public_key), \
-               jwks_file or secret_file";
+    let one = "sluice.toml:5: issuers[0].issuer: needs exactly one key source: discovery, jwks_url, jwks_file, \
+               public_key_file (or public_key) or secret_file";
     assert_eq!(said_of_issuer(""), one);
     assert_eq!(said_of_issuer("public_key_file = 'sso.pem'\njwks_file = 'sso.json'"), one);
+    assert_eq!(said_of_issuer("discovery = true\njwks_file = 'sso.json'"), one);
+    assert_eq!(said_of_issuer("discovery = true\njwks_url = 'https://sso.example.com/keys'"), one);
+    assert_eq!(said_of_issuer("discovery = false"), one);
     for (lines, key, reason) in [
         ("public_key_file = 'sso-private.pem'", "public_key_file", "this is a private key"),
         ("public_key_file = 'hmac.key'", "public_key_file", "not a public key"),
@@ -338,6 +357,14 @@ fn an_issuer_has_exactly_one_usable_source_of_keys() {
         ("public_key_file = 'sso.pem'\nalgorithms = ['RS256']", "algorithms", ""),
         ("public_key_file = 'sso.pem'\nalgorithms = ['none']", "algorithms", "`none` means"),
         ("public_key_file = 'sso.pem'\ntenant_claim = '/'", "tenant_claim", "\"/\" will not do: give the name"),
+        ("jwks_url = 'http://sso.example.com/keys'", "jwks_url", "must be https, or http on the loopback interface"),
+        ("jwks_url = 'https://me:hunter2@sso.example.com/'", "jwks_url", "must not hold a user or a password"),
+        ("jwks_url = 'https://sso.example.com/'\njwks_hosts = ['a']", "jwks_hosts", "has no meaning here"),
+        ("public_key_file = 'sso.pem'\njwks_hosts = ['a']", "jwks_hosts", "has no meaning here"),
+        ("public_key_file = 'sso.pem'\nkeys_max_age = '1h'", "keys_max_age", "has no meaning here"),
+        ("discovery = true\nkeys_max_age = '30s'", "keys_max_age", "must not be shorter than keys_lifetime"),
+        ("discovery = true\nkeys_cooldown = '0s'", "keys_cooldown", "\"0s\" is out of range; from 1s to 1h"),
+        ("discovery = true\nalgorithms = ['HS256']", "algorithms", "HS256 does not work with this key"),
         ("public_key_file = 'sso.pem'\nrequired_scopes = 'x'", "required_scopes", "is text; write a list"),
     ] {
         let said = said_of_issuer(lines);

@@ -95,6 +95,11 @@ impl Config {
     pub fn authenticator(&self, clock: Clock) -> Authenticator {
         Authenticator::new(self.issuers.configs(), clock).expect("the issuers passed `Config::read`")
     }
+
+    /// The verifier that takes over from the one of an earlier configuration.
+    pub fn authenticator_after(&self, before: &Authenticator) -> Authenticator {
+        before.succeeded_by(self.issuers.configs()).expect("the issuers passed `Config::read`")
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::auth::IssuerStanding;
 use crate::cache::Purge;
 use crate::clock::Clock;
 use crate::pipeline::Pipeline;
@@ -59,12 +60,39 @@ impl Admin {
     }
 }
 
+/// Not ready where no request could be answered: while draining, or without any issuer's keys. What hurts only some
+/// callers is told and stops no traffic.
 async fn readyz(State(admin): State<Admin>) -> Response {
-    if admin.readiness.is_draining() {
-        let body = Json(json!({ "ready": false, "reasons": ["draining"] }));
-        return (StatusCode::SERVICE_UNAVAILABLE, body).into_response();
+    let standing = admin.pipeline.policy().authenticator.standing();
+    let keyless: Vec<_> = standing.iter().filter(|issuer| issuer.keys == 0).collect();
+    let mut reasons: Vec<String> = keyless.iter().map(|issuer| lacks_keys(issuer)).collect();
+    let draining = admin.readiness.is_draining();
+    if draining {
+        reasons.insert(0, "draining".to_owned());
     }
-    Json(json!({ "ready": true, "reasons": [] })).into_response()
+    let ready = !draining && (keyless.len() < standing.len() || standing.is_empty());
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "reasons": reasons }))).into_response()
+}
+
+fn lacks_keys(issuer: &IssuerStanding) -> String {
+    let fault = issuer.provider.as_ref().and_then(|provider| provider.fault.as_ref());
+    let why = fault.map_or_else(|| "not fetched yet".to_owned(), ToString::to_string);
+    format!("no keys of the issuer {}: {why}", issuer.issuer)
+}
+
+/// An issuer as `/status` shows it.
+fn shown(issuer: &IssuerStanding) -> Value {
+    let provider = issuer.provider.as_ref();
+    json!({
+        "issuer": &*issuer.issuer,
+        "keys": issuer.keys,
+        "keys_skipped": issuer.skipped.len(),
+        "keys_skipped_why": issuer.skipped.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "keys_from": provider.map_or("configuration", |provider| provider.source),
+        "keys_fetched_at": provider.and_then(|provider| provider.fetched_at).map(|at| format!("{at:.0}")),
+        "keys_fault": provider.and_then(|provider| provider.fault.as_ref()).map(ToString::to_string),
+    })
 }
 
 async fn status(State(admin): State<Admin>) -> Json<Value> {
@@ -74,11 +102,7 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
     let waiting: serde_json::Map<_, _> =
         queue.waiting.iter().map(|(tenant, length)| (tenant.to_string(), json!(length))).collect();
     let policy = admin.pipeline.policy();
-    let issuers: Vec<_> = policy
-        .authenticator
-        .skipped_keys()
-        .map(|(issuer, skipped)| json!({ "issuer": issuer, "keys_skipped": skipped.len() }))
-        .collect();
+    let issuers: Vec<_> = policy.authenticator.standing().iter().map(shown).collect();
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": admin.began.elapsed().as_secs(),
@@ -93,6 +117,7 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
         "queue": { "waiting": waiting, "flying": queue.flying },
         "cache": { "answers": cache.answers, "bytes": cache.bytes },
         "issuers": issuers,
+        "revocations": policy.authenticator.revocations(),
     }))
 }
 

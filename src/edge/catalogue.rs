@@ -20,6 +20,7 @@ pub enum Code {
     InternalError,
     UpstreamError,
     BudgetExhausted,
+    KeysUnavailable,
     Overloaded,
     Draining,
     UpstreamTimeout,
@@ -42,7 +43,7 @@ pub struct Entry {
 }
 
 /// Every code, in the order of the statuses.
-pub const CATALOGUE: [Code; 18] = [
+pub const CATALOGUE: [Code; 19] = [
     Code::InvalidParameter,
     Code::Unauthorized,
     Code::InsufficientScope,
@@ -57,6 +58,7 @@ pub const CATALOGUE: [Code; 18] = [
     Code::InternalError,
     Code::UpstreamError,
     Code::BudgetExhausted,
+    Code::KeysUnavailable,
     Code::Overloaded,
     Code::Draining,
     Code::UpstreamTimeout,
@@ -170,6 +172,13 @@ impl Code {
                 title: "No turn at the upstream in time",
                 meaning: "The upstream allows the whole company very few calls a second. The wait for a turn is longer than this request was willing to wait, so it was told at once; or the tenant has as many questions waiting as it may.",
                 remedy: "Come back after `Retry-After` seconds, or send `Prefer: wait=N` with more patience.",
+            },
+            Self::KeysUnavailable => Entry {
+                slug: "keys-unavailable",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "The token cannot be verified at the moment",
+                meaning: "The keys of the token's issuer could not be fetched from the identity provider since the gateway started, or for longer than they may be kept. Whether the token is valid is not known; nothing was spent.",
+                remedy: "Come back after `Retry-After`; the gateway goes on trying. There is no need for another token. The platform team finds the reason in `/readyz` and the log.",
             },
             Self::Overloaded => Entry {
                 slug: "overloaded",

@@ -134,6 +134,11 @@ impl From<Refusal> for Problem {
                 new(Code::InsufficientScope, "The token is valid but lacks a scope that is required here.")
                     .header(WWW_AUTHENTICATE, &challenge)
             }
+            Refusal::Rejected(Rejected::KeysUnavailable { wait }) => new(
+                Code::KeysUnavailable,
+                "The gateway has no keys of the token's issuer at the moment, so it cannot tell whether the token is valid.",
+            )
+            .retry_after(wait),
             Refusal::NotGranted => new(Code::AppNotFound, "No app of this name or AppId is granted to the token's tenant."),
             Refusal::Invalid(invalid) => from_invalid(invalid, label),
             Refusal::NotCached => new(Code::NotCached, "No fresh answer is held, and the request said only-if-cached."),

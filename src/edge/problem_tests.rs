@@ -32,6 +32,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NoToken,
         Refusal::Rejected(Rejected::Unauthorized(Reason::Expired)),
         Refusal::Rejected(Rejected::InsufficientScope { missing: vec!["usage:read".into()] }),
+        Refusal::Rejected(Rejected::KeysUnavailable { wait }),
         Refusal::NotGranted,
         Refusal::Invalid(Invalid::Parameter { name: "from".into(), detail: "is missing".into() }),
         Refusal::Invalid(Invalid::WindowTooLong { limit_seconds: 604_800 }),

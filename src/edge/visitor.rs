@@ -24,7 +24,7 @@ pub(super) async fn visitor(State(shared): State<Shared>, mut request: Request, 
         // Not a token by its very form: the verifier refuses it like any other that fails.
         Bearer::Malformed => Some(""),
     };
-    let visit = match shared.pipeline.identify(token) {
+    let visit = match shared.pipeline.identify(token).await {
         Ok(visit) => visit,
         Err(refusal) => return Problem::from(refusal).into_response(),
     };

@@ -103,9 +103,10 @@ impl Pipeline {
     }
 
     /// Verifies a token; `None` where the request carried none.
-    pub fn identify(&self, token: Option<&str>) -> Result<Visit, Refusal> {
+    pub async fn identify(&self, token: Option<&str>) -> Result<Visit, Refusal> {
         let policy = self.policy.load_full();
-        let caller = policy.authenticator.authenticate(token.ok_or(Refusal::NoToken)?).map_err(Refusal::Rejected)?;
+        let token = token.ok_or(Refusal::NoToken)?;
+        let caller = policy.authenticator.authenticate(token).await.map_err(Refusal::Rejected)?;
         Ok(Visit { caller, policy })
     }
 
@@ -228,6 +229,11 @@ impl Pipeline {
     /// The policy in force.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
+    }
+
+    /// Puts a policy in force for the requests to come. Those under way keep theirs.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(Arc::new(policy));
     }
 }
 

@@ -52,8 +52,12 @@ impl Refusal {
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
         match self {
+            Self::Rejected(Rejected::KeysUnavailable { .. })
+            | Self::BudgetExhausted { .. }
+            | Self::LineFull { .. }
+            | Self::Draining
+            | Self::Lost => Blame::Gateway,
             Self::NoToken | Self::Rejected(_) | Self::NotGranted | Self::Invalid(_) | Self::NotCached => Blame::Caller,
-            Self::BudgetExhausted { .. } | Self::LineFull { .. } | Self::Draining | Self::Lost => Blame::Gateway,
             Self::Upstream(fault) => fault.kind.blame(),
         }
     }

@@ -58,6 +58,11 @@ impl Registry {
         self.0.get(caller.tenant())
     }
 
+    /// Whether a tenant of this id is configured.
+    pub fn knows(&self, id: &str) -> bool {
+        self.0.contains_key(&TenantId::new(id))
+    }
+
     /// The AppIds that any tenant knows by this name or id: for the operator, who belongs to none.
     pub fn app_ids(&self, word: &str) -> Vec<AppId> {
         let mut ids: Vec<_> = self.0.values().filter_map(|tenant| Some(tenant.by_word.get(word)?.id.clone())).collect();

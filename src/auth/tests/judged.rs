@@ -18,8 +18,8 @@ fn holds(rows: &[Row]) {
     let gate = gate();
     accepted(&gate, &signed(&claims()));
     for (name, value, expected) in rows {
-        let judged = gate.authenticate(&signed(&claims_with(name, value.clone()))).map(|_| ());
-        assert_eq!(judged, expected.map_err(Rejected::Unauthorized), "{name} = {value}");
+        let outcome = judged(&gate, &signed(&claims_with(name, value.clone()))).map(|_| ());
+        assert_eq!(outcome, expected.map_err(Rejected::Unauthorized), "{name} = {value}");
     }
 }
 
@@ -163,7 +163,7 @@ fn a_nested_tenant_is_found_by_its_pointer() {
 fn required_scopes_are_all_required() {
     let required_scopes = vec!["usage:read".to_owned(), "usage:list".to_owned()];
     let gate = authenticator(IssuerConfig { required_scopes, ..config(source(Algorithm::Hs256)) });
-    let judged = |name: &str, value: Value| gate.authenticate(&signed(&claims_with(name, value)));
+    let judged = |name: &str, value: Value| judged(&gate, &signed(&claims_with(name, value)));
     let lacks = |missing: &[&str]| {
         Err(Rejected::InsufficientScope { missing: missing.iter().map(|&scope| scope.to_owned()).collect() })
     };

@@ -8,6 +8,8 @@ mod judged;
 mod key_sets;
 mod minted;
 mod properties;
+mod remembered;
+mod revoked;
 
 use std::time::Duration;
 
@@ -120,14 +122,19 @@ fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// What comes of the token under the keys that are held.
+fn judged(authenticator: &Authenticator, token: &str) -> Result<Caller, Rejected> {
+    authenticator.judge(token).map_err(|refused| refused.why)
+}
+
 /// Asserts that the token is refused, and for this reason.
 #[track_caller]
 fn refused(authenticator: &Authenticator, token: &str, reason: Reason) {
-    assert_eq!(authenticator.authenticate(token), Err(Rejected::Unauthorized(reason)), "token: {token:.300}");
+    assert_eq!(judged(authenticator, token), Err(Rejected::Unauthorized(reason)), "token: {token:.300}");
 }
 
 /// Asserts that the token is accepted: the control beside an attack.
 #[track_caller]
 fn accepted(authenticator: &Authenticator, token: &str) -> Caller {
-    authenticator.authenticate(token).expect("a sound token")
+    judged(authenticator, token).expect("a sound token")
 }

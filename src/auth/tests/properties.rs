@@ -26,12 +26,12 @@ proptest! {
         letter in prop_oneof![9 => "[A-Za-z0-9_.-]", 1 => "[ -~]"],
     ) {
         let (gate, sound) = kind.get(&SOUND);
-        prop_assert!(gate.authenticate(sound).is_ok());
+        prop_assert!(judged(gate, sound).is_ok());
         let place = place.index(sound.len());
         let changed: String =
             sound.char_indices().map(|(i, kept)| if i == place { letter.clone() } else { kept.to_string() }).collect();
         prop_assume!(changed != *sound);
-        prop_assert!(gate.authenticate(&changed).is_err());
+        prop_assert!(judged(gate, &changed).is_err());
     }
 
     #[test]
@@ -44,13 +44,13 @@ proptest! {
         let (kept, rest) = sound.split_at(place.index(sound.len()));
         let without_one: String = rest.chars().skip(1).collect();
         for changed in [kept.to_owned(), format!("{kept}{piece}{without_one}"), format!("{kept}{piece}{rest}")] {
-            prop_assert!(changed == *sound || gate.authenticate(&changed).is_err());
+            prop_assert!(changed == *sound || judged(gate, &changed).is_err());
         }
     }
 
     #[test]
     fn arbitrary_text_is_refused_without_panic(text in any::<String>()) {
-        prop_assert!(SOUND.iter().all(|(gate, _)| gate.authenticate(&text).is_err()));
+        prop_assert!(SOUND.iter().all(|(gate, _)| judged(gate, &text).is_err()));
     }
 
     #[test]
@@ -60,7 +60,7 @@ proptest! {
         signature in prop::collection::vec(any::<u8>(), 1..80),
     ) {
         let token = format!("{}.{}.{}", encoded(header), encoded(payload), encoded(signature));
-        prop_assert!(SOUND.iter().all(|(gate, _)| gate.authenticate(&token).is_err()));
+        prop_assert!(SOUND.iter().all(|(gate, _)| judged(gate, &token).is_err()));
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub(crate) struct Plan {
     pub(crate) upstream_toml: &'static str,
     /// Lines of `[[issuers]]`.
     pub(crate) issuer_toml: &'static str,
+    /// More `[[issuers]]`, whole.
+    pub(crate) more_issuers: String,
+    /// The only `[[issuers]]`, in place of the house's own.
+    pub(crate) only_issuers: Option<String>,
     /// Lines of each `[[tenants]]`.
     pub(crate) tenant_toml: &'static str,
     /// What the budget is told of its past.
@@ -42,6 +46,8 @@ impl Default for Plan {
             toml: "",
             upstream_toml: "",
             issuer_toml: "",
+            more_issuers: String::new(),
+            only_issuers: None,
             tenant_toml: "requests_per_second = 100000\nburst = 100000",
             past: Past::Unused,
             clock: Clock::system(),
@@ -59,11 +65,25 @@ impl Plan {
         Self { toml, ..self }
     }
 
+    /// With issuers of these names, audience `sluice` and these lines.
+    pub(crate) fn with_issuers(self, issuers: &[(String, String)]) -> Self {
+        let table = |(name, lines): &(String, String)| {
+            format!("[[issuers]]\nissuer = \"{name}\"\naudiences = [\"sluice\"]\n{lines}\n")
+        };
+        Self { more_issuers: issuers.iter().map(table).collect(), ..self }
+    }
+
     pub(crate) async fn build(self) -> House {
         let (key_id, secret) = (self.upstream.access_key_id.clone(), self.upstream.secret_access_key.clone());
         let upstream = simulator::start(self.upstream).await.unwrap();
         let pair = keygen::generate(Algorithm::Es256).unwrap();
         let tenants: String = TENANTS.iter().map(|tenant| tenant_table(tenant, self.tenant_toml)).collect();
+        let issuers = self.only_issuers.unwrap_or_else(|| {
+            format!(
+                "[[issuers]]\nissuer = \"{ISSUER}\"\naudiences = [\"sluice\"]\npublic_key = \"\"\"{}\"\"\"\n{}\n{}",
+                pair.public_pem, self.issuer_toml, self.more_issuers
+            )
+        });
         let text = format!(
             r#"
 {toml}
@@ -72,18 +92,12 @@ endpoint = "{endpoint}"
 access_key_id = "{key_id}"
 secret_access_key = "{secret}"
 {upstream_toml}
-[[issuers]]
-issuer = "{ISSUER}"
-audiences = ["sluice"]
-public_key = """{public}"""
-{issuer_toml}
+{issuers}
 {tenants}
 "#,
             toml = self.toml,
             upstream_toml = self.upstream_toml,
-            issuer_toml = self.issuer_toml,
             endpoint = upstream.endpoint(),
-            public = pair.public_pem,
         );
         let mut loaded = config::load_text(Path::new("test"), &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         loaded.config.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -118,6 +132,11 @@ impl House {
     /// An asker with a token of this tenant.
     pub(crate) fn asker(&self, tenant: &str) -> Asker {
         self.asker.clone().with_token(self.token(tenant))
+    }
+
+    /// An asker with this token.
+    pub(crate) fn bearer(&self, token: impl Into<String>) -> Asker {
+        self.asker.clone().with_token(token)
     }
 
     /// An asker without a token.

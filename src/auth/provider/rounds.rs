@@ -1,0 +1,171 @@
+//! The task that looks for an issuer's keys: again before they are stale, sooner when a token names an unknown one,
+//! and patiently when the publisher is down. What it holds it gives up for nothing but newer keys, or for their age.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::fault::FetchFault;
+use super::freshness;
+use super::publisher::{Document, Publish};
+use super::{Held, Shelf};
+use crate::auth::config::SkippedKey;
+use crate::auth::keys::KeySet;
+use crate::auth::memory::Counter;
+use crate::auth::verified::VerifiedTokens;
+use crate::clock::Clock;
+
+/// The rests between looks while there are no keys at all; the last one repeats.
+const IMPATIENT: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// Who is to know of new keys.
+pub(in crate::auth) struct Subscriber {
+    issuer: Arc<str>,
+    verified: Arc<VerifiedTokens>,
+    generations: Counter,
+    clock: Clock,
+}
+
+/// The looks at one issuer's keys, one after the other.
+pub(super) struct Rounds<P> {
+    shelf: Arc<Shelf>,
+    publisher: P,
+    subscriber: Subscriber,
+    /// Looks that failed since the last that did not.
+    failures: usize,
+    had_keys: bool,
+}
+
+impl Subscriber {
+    pub(in crate::auth) fn new(
+        issuer: Arc<str>,
+        verified: Arc<VerifiedTokens>,
+        generations: Counter,
+        clock: Clock,
+    ) -> Self {
+        Self { issuer, verified, generations, clock }
+    }
+
+    pub(super) fn issuer(&self) -> &Arc<str> {
+        &self.issuer
+    }
+}
+
+impl<P: Publish> Rounds<P> {
+    pub(super) fn new(shelf: Arc<Shelf>, publisher: P, subscriber: Subscriber) -> Self {
+        Self { shelf, publisher, subscriber, failures: 0, had_keys: false }
+    }
+
+    /// For ever.
+    pub(super) async fn run(mut self) {
+        loop {
+            let rest = self.visit().await;
+            let due = Instant::now() + rest;
+            self.shelf.desk().due = Some(due);
+            self.rest_until(due).await;
+        }
+    }
+
+    /// One look. Gives the rest until the next.
+    async fn visit(&mut self) -> Duration {
+        let (visit, asked_for) = {
+            let mut desk = self.shelf.desk();
+            desk.begun += 1;
+            (desk.begun, desk.asked_for.is_some_and(|(visit, _)| visit == desk.begun))
+        };
+        // Who waits for an unknown key does not wait for a discovery document too.
+        let fetched = self.publisher.fetch(asked_for).await;
+        let rest = match fetched.and_then(|document| self.install(document)) {
+            Ok(lifetime) => {
+                self.succeeded();
+                // At three quarters, so that a publisher that is slow or needs a second try is not too late.
+                lifetime * 3 / 4
+            }
+            Err(fault) => self.failed(&fault),
+        };
+        self.shelf.ended.send_replace(visit);
+        rest
+    }
+
+    /// Puts a key set in force. Gives its lifetime.
+    fn install(&self, Document { bytes, lifetime }: Document) -> Result<Duration, FetchFault> {
+        let lifetime = freshness::bounded(lifetime, self.shelf.published.lifetime);
+        let present = self.shelf.held.load_full().filter(|held| *held.document == *bytes);
+        let (seen, seen_at) = (Instant::now(), self.subscriber.clock.now());
+        if let Some(held) = present {
+            let (keys, document) = (Arc::clone(&held.keys), Arc::clone(&held.document));
+            self.shelf.held.store(Some(Arc::new(Held { keys, document, seen, seen_at })));
+            return Ok(lifetime);
+        }
+        let keys = KeySet::of_jwks(&bytes, &self.shelf.allowed)?.of_generation(self.subscriber.generations.next());
+        self.tell(&keys);
+        self.shelf.held.store(Some(Arc::new(Held { keys: Arc::new(keys), document: bytes.into(), seen, seen_at })));
+        // After the swap: what is verified from now on is verified under the new keys.
+        self.subscriber.verified.forget_issuer(&self.subscriber.issuer);
+        Ok(lifetime)
+    }
+
+    fn tell(&self, keys: &KeySet) {
+        let issuer = &*self.subscriber.issuer;
+        tracing::info!(issuer, keys = keys.len(), "new keys");
+        let skipped = keys.skipped();
+        if !skipped.is_empty() {
+            let why: Vec<_> = skipped.iter().map(SkippedKey::to_string).collect();
+            tracing::warn!(issuer, skipped = skipped.len(), why = why.join("; "), "keys that cannot be used");
+        }
+    }
+
+    fn succeeded(&mut self) {
+        self.shelf.desk().fault = None;
+        if self.failures > 0 {
+            let (issuer, failures) = (&*self.subscriber.issuer, self.failures);
+            tracing::info!(issuer, failures, "the issuer's keys can be fetched again");
+        }
+        self.failures = 0;
+        self.had_keys = true;
+    }
+
+    fn failed(&mut self, fault: &FetchFault) -> Duration {
+        let issuer = &*self.subscriber.issuer;
+        let has_keys = self.shelf.keys().is_some();
+        let rest = if has_keys {
+            // Longer than the cool-down, so that looks for unknown keys that fail take the place of these.
+            self.shelf.published.cooldown * 3 / 2
+        } else {
+            IMPATIENT.get(self.failures).or(IMPATIENT.last()).copied().unwrap_or_default()
+        };
+        let known = self.shelf.desk().fault.replace(fault.clone()).is_some_and(|known| known == *fault);
+        let reason = fault.label();
+        if self.had_keys && !has_keys {
+            tracing::error!(issuer, reason, %fault, "the issuer's last keys are older than keys_max_age and count no more");
+        } else if known {
+            tracing::debug!(issuer, reason, %fault, "the issuer's keys still cannot be fetched");
+        } else {
+            tracing::warn!(issuer, reason, %fault, has_keys, "the issuer's keys cannot be fetched");
+        }
+        self.had_keys = has_keys;
+        self.failures += 1;
+        rest
+    }
+
+    /// Rests, unless a visit is asked for.
+    async fn rest_until(&self, due: Instant) {
+        let is_asked = || {
+            let desk = self.shelf.desk();
+            desk.asked_for.is_some_and(|(visit, _)| visit > desk.begun)
+        };
+        while !is_asked() {
+            tokio::select! {
+                () = sleep_until(due) => return,
+                () = self.shelf.demand.notified() => {}
+            }
+        }
+    }
+}

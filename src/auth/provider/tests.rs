@@ -1,0 +1,299 @@
+//! The rounds on a clock that jumps, with a publisher that does as it is told: when it is visited, what is kept.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+use tokio::time::{advance, sleep};
+
+use super::publisher::{Document, Publish};
+use super::*;
+use crate::auth::keygen;
+use crate::auth::memory::Memory;
+use crate::clock::Clock;
+
+/// What a visit meets. Cloning shares it.
+#[derive(Clone, Default)]
+struct Stage(Arc<Mutex<Act>>, Arc<AtomicUsize>);
+
+#[derive(Clone, Default)]
+struct Act {
+    /// The key set, or the status instead of it.
+    keys: Option<String>,
+    lifetime: Option<Duration>,
+    takes: Duration,
+}
+
+impl Stage {
+    fn set(&self, change: impl FnOnce(&mut Act)) {
+        change(&mut self.0.lock().expect("no test panicked with it"));
+    }
+
+    fn publish(&self, keys: &str) {
+        self.set(|act| act.keys = Some(keys.to_owned()));
+    }
+
+    fn fail(&self) {
+        self.set(|act| act.keys = None);
+    }
+
+    fn visits(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
+    }
+}
+
+impl Publish for Stage {
+    async fn fetch(&self, _known_place: bool) -> Result<Document, FetchFault> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        let act = self.0.lock().expect("no test panicked with it").clone();
+        sleep(act.takes).await;
+        let keys = act.keys.ok_or(FetchFault::Status { host: "sso.test".to_owned(), status: 503 })?;
+        Ok(Document { bytes: keys.into_bytes(), lifetime: act.lifetime })
+    }
+}
+
+/// A key set of one new key, and the key's name.
+fn set() -> (String, String) {
+    let pair = keygen::generate(Algorithm::EdDsa).expect("a key pair");
+    (pair.jwks(), pair.key_id)
+}
+
+/// A provider whose rounds have begun, on this stage.
+fn begun(stage: &Stage) -> Provider {
+    let place = Place::key_set("https://sso.test/keys").expect("a place");
+    let [lifetime, max_age, cooldown] = [60, 24 * 3600, 30].map(Duration::from_secs);
+    let provider = Provider::new(Published { place, lifetime, max_age, cooldown }, Vec::new());
+    let Memory { verified, generations, .. } = Memory::default();
+    let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
+    let subscriber = Subscriber::new(Arc::from("https://sso.test"), verified, generations, clock);
+    let rounds = Rounds::new(Arc::clone(&provider.shelf), stage.clone(), subscriber);
+    provider.task.lock().expect("nobody else has it").spawn(rounds.run());
+    provider
+}
+
+/// Lets the task do what is due, and time pass.
+async fn pass(seconds: u64) {
+    for _ in 0..seconds * 10 {
+        advance(Duration::from_millis(100)).await;
+        tokio::task::yield_now().await;
+    }
+    settle().await;
+}
+
+async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn has(provider: &Provider, key_id: &str) -> bool {
+    provider.keys().is_some_and(|keys| keys.find(Some(key_id)).is_some())
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_looked_at_again_at_three_quarters_of_their_lifetime() {
+    let stage = Stage::default();
+    let (keys, key_id) = set();
+    stage.publish(&keys);
+    let provider = begun(&stage);
+    settle().await;
+    assert!(has(&provider, &key_id));
+    for (lifetime, rest) in [(None, 45), (Some(20), 15), (Some(1), 11), (Some(3600), 45)] {
+        stage.set(|act| act.lifetime = lifetime.map(Duration::from_secs));
+        // The visit that brings the new lifetime.
+        let before = stage.visits();
+        while stage.visits() == before {
+            pass(1).await;
+        }
+        let seen = stage.visits();
+        pass(rest - 1).await;
+        assert_eq!(stage.visits(), seen, "{lifetime:?}");
+        pass(2).await;
+        assert_eq!(stage.visits(), seen + 1, "{lifetime:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_keys_stay_the_same_generation_and_others_do_not() {
+    let stage = Stage::default();
+    let (first, _) = set();
+    let (second, second_id) = set();
+    stage.publish(&first);
+    let provider = begun(&stage);
+    settle().await;
+    let generation = |provider: &Provider| provider.keys().map(|keys| keys.generation());
+    let before = generation(&provider);
+    pass(200).await;
+    assert!(stage.visits() >= 4);
+    assert_eq!(generation(&provider), before);
+    stage.publish(&second);
+    pass(46).await;
+    assert!(has(&provider, &second_id));
+    assert!(generation(&provider) > before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawn_key_counts_no_more_after_the_next_look() {
+    let stage = Stage::default();
+    let (first, first_id) = set();
+    stage.publish(&first);
+    let provider = begun(&stage);
+    settle().await;
+    stage.publish(&set().0);
+    pass(46).await;
+    assert!(!has(&provider, &first_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_keys_cost_one_visit_a_cooldown_and_are_found_at_once() {
+    let stage = Stage::default();
+    let (first, first_id) = set();
+    stage.publish(&first);
+    let provider = Arc::new(begun(&stage));
+    settle().await;
+    assert_eq!(stage.visits(), 1);
+    let (second, second_id) = set();
+    stage.publish(&second);
+    stage.set(|act| act.takes = Duration::from_millis(50));
+    let crowd: JoinSet<()> = (0..100)
+        .map(|_| {
+            let provider = Arc::clone(&provider);
+            async move { provider.renewed().await }
+        })
+        .collect();
+    crowd.join_all().await;
+    assert_eq!(stage.visits(), 2, "a hundred, one visit");
+    assert!(has(&provider, &second_id) && !has(&provider, &first_id));
+    for _ in 0..29 {
+        let asked = Instant::now();
+        provider.renewed().await;
+        assert_eq!(asked.elapsed(), Duration::ZERO, "in the cool-down nobody waits");
+        pass(1).await;
+    }
+    assert_eq!(stage.visits(), 2);
+    pass(1).await;
+    provider.renewed().await;
+    assert_eq!(stage.visits(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cooldown_holds_when_visits_fail_or_bring_nothing() {
+    let stage = Stage::default();
+    let (first, first_id) = set();
+    stage.publish(&first);
+    let provider = begun(&stage);
+    settle().await;
+    let nothings: [fn(&Stage); 4] = [
+        Stage::fail,
+        |stage| stage.publish("{\"keys\":[]}"),
+        |stage| stage.publish("{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"AAAA\"}]}"),
+        |stage| stage.publish("<html>"),
+    ];
+    for nothing in nothings {
+        nothing(&stage);
+        pass(46).await;
+        let seen = stage.visits();
+        for _ in 0..60 {
+            provider.renewed().await;
+            pass(1).await;
+        }
+        let visits = stage.visits() - seen;
+        assert_eq!(visits, 2, "in a minute of unknown keys");
+        assert!(has(&provider, &first_id), "the last good keys are kept");
+        assert!(provider.standing().fault.is_some());
+    }
+    stage.publish(&first);
+    pass(46).await;
+    assert_eq!(provider.standing().fault, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_hangs_keeps_nobody_for_a_second() {
+    let stage = Stage::default();
+    stage.publish(&set().0);
+    let provider = begun(&stage);
+    settle().await;
+    stage.set(|act| act.takes = Duration::from_secs(3600));
+    let asked = Instant::now();
+    provider.renewed().await;
+    assert_eq!(asked.elapsed(), PATIENCE);
+    assert!(provider.keys().is_some(), "known keys serve on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_wait() {
+    let stage = Stage::default();
+    stage.publish(&set().0);
+    let provider = Arc::new(begun(&stage));
+    settle().await;
+    stage.set(|act| act.takes = Duration::from_secs(3600));
+    let waiting: JoinSet<Duration> = (0..MOST_WAITING + 100)
+        .map(|_| {
+            let provider = Arc::clone(&provider);
+            async move {
+                let asked = Instant::now();
+                provider.renewed().await;
+                asked.elapsed()
+            }
+        })
+        .collect();
+    let waited = waiting.join_all().await;
+    assert_eq!(waited.iter().filter(|waited| waited.is_zero()).count(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_keys_serve_until_they_are_too_old() {
+    let stage = Stage::default();
+    let (keys, key_id) = set();
+    stage.publish(&keys);
+    let provider = begun(&stage);
+    settle().await;
+    stage.fail();
+    for _ in 0..23 {
+        advance(Duration::from_secs(3600)).await;
+        settle().await;
+        assert!(has(&provider, &key_id));
+    }
+    advance(Duration::from_secs(3600 + 1)).await;
+    settle().await;
+    assert!(provider.keys().is_none());
+    assert!(!provider.standing().has_keys);
+    stage.publish(&keys);
+    pass(9).await;
+    assert!(has(&provider, &key_id), "back within seconds of the publisher");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_without_the_publisher_recovers_by_itself() {
+    let stage = Stage::default();
+    let provider = begun(&stage);
+    // Who comes before the first visit waits for it, and for no more.
+    let asked = Instant::now();
+    provider.renewed().await;
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert_eq!(provider.standing().fault.map(|fault| fault.label()), Some("status"));
+    pass(120).await;
+    let visits = stage.visits();
+    assert!((15..=20).contains(&visits), "{visits} visits in two minutes");
+    for _ in 0..1000 {
+        provider.renewed().await;
+    }
+    assert_eq!(stage.visits(), visits, "tokens hurry nothing while there are no keys");
+    assert!(provider.next_look() <= Duration::from_secs(8));
+    let (keys, key_id) = set();
+    stage.publish(&keys);
+    pass(9).await;
+    assert!(has(&provider, &key_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rounds_end_with_the_provider() {
+    let stage = Stage::default();
+    stage.publish(&set().0);
+    let provider = begun(&stage);
+    pass(100).await;
+    let seen = stage.visits();
+    assert!(seen >= 2);
+    drop(provider);
+    pass(1000).await;
+    assert_eq!(stage.visits(), seen);
+}
