@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Loaded};
+use crate::settings::Mistakes;
 
 /// The one sentence that says what Sluice is.
 const ABOUT: &str = "An authenticated caching gateway that lets every team query Volcengine RTC usage distribution \
@@ -71,13 +72,18 @@ struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads it, or tells every mistake.
+    /// Reads it.
     #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
-    fn load(&self) -> Result<Loaded, Failed> {
+    fn read(&self) -> Result<Loaded, Mistakes> {
         // A variable that is not Unicode cannot be one of ours.
         let environment =
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        config::load(&self.config, environment).map_err(|mistakes| {
+        config::load(&self.config, environment)
+    }
+
+    /// Reads it, or tells every mistake.
+    fn load(&self) -> Result<Loaded, Failed> {
+        self.read().map_err(|mistakes| {
             terminal::complain(&mistakes);
             let count = mistakes.all().len();
             terminal::complain(format_args!("{count} mistake{}", if count == 1 { "" } else { "s" }));

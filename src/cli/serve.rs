@@ -10,7 +10,8 @@ use crate::telemetry;
 /// Run the gateway.
 ///
 /// SIGTERM or SIGINT stops it gracefully: it is not ready any more, goes on serving for `server.drain`, finishes what
-/// is under way and exits with 0. A second one cuts the drain short.
+/// is under way and exits with 0. A second one cuts the drain short. SIGHUP reads the configuration again and puts its
+/// issuers and tenants in force; one with mistakes changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -22,6 +23,13 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Stop,
+    Reload,
 }
 
 impl Serve {
@@ -37,13 +45,37 @@ impl Serve {
                 terminal::complain(&fault);
                 Failed::Failure
             })?;
-            let ended = tokio::select! {
-                () = signals.stop() => Ok(()),
-                () = gateway.broken() => Err(Failed::Failure),
+            let ended = loop {
+                tokio::select! {
+                    wanted = signals.next() => match wanted {
+                        Wanted::Stop => break Ok(()),
+                        Wanted::Reload => self.reload(&gateway),
+                    },
+                    () = gateway.broken() => break Err(Failed::Failure),
+                }
             };
             gateway.drain(signals.stop()).await;
             ended
         })
+    }
+
+    /// Reads the configuration again. A bad one changes nothing and says why.
+    fn reload(&self, gateway: &Gateway) {
+        let loaded = match self.file.read() {
+            Ok(loaded) => loaded,
+            Err(mistakes) => {
+                let mistakes = mistakes.to_string();
+                tracing::error!(
+                    mistakes,
+                    "not reloaded: the configuration has mistakes, the present one stays in force"
+                );
+                return;
+            }
+        };
+        match gateway.reload(&loaded.config) {
+            Ok(()) => tracing::info!("reloaded: issuers and tenants are in force; all else applies after a restart"),
+            Err(fault) => tracing::error!(%fault, "not reloaded"),
+        }
     }
 }
 
@@ -56,14 +88,16 @@ impl Signals {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT.
-    pub(super) async fn stop(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => tracing::warn!("SIGHUP: this version does not reload; restart it to apply changes"),
-            }
+    async fn next(&mut self) -> Wanted {
+        tokio::select! {
+            _ = self.terminate.recv() => Wanted::Stop,
+            _ = self.interrupt.recv() => Wanted::Stop,
+            _ = self.hang_up.recv() => Wanted::Reload,
         }
+    }
+
+    /// Waits for SIGTERM or SIGINT, where nothing can be reloaded.
+    pub(super) async fn stop(&mut self) {
+        while self.next().await == Wanted::Reload {}
     }
 }

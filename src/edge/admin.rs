@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::revoke::revoke;
 use crate::auth::IssuerStanding;
 use crate::cache::Purge;
 use crate::clock::Clock;
@@ -56,6 +57,7 @@ impl Admin {
             .route("/readyz", get(readyz))
             .route("/status", get(status))
             .route("/cache/purge", post(purge))
+            .route("/auth/revoke", post(revoke))
             .with_state(self)
     }
 }

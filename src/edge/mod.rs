@@ -15,6 +15,7 @@ mod pages;
 mod problem;
 mod rate_limit;
 mod request_id;
+mod revoke;
 mod router;
 mod terms;
 mod visitor;

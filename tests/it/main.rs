@@ -23,5 +23,6 @@ mod layering;
 mod patience;
 mod problems;
 mod publishers;
+mod revocation;
 mod stale;
 mod tokens;

@@ -1,0 +1,80 @@
+//! `POST /auth/revoke` on the admin listener: tokens that shall count no more.
+//!
+//! Whoever revokes is in a hurry, so a slip of the pen is refused instead of revoking nothing.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::admin::Admin;
+use crate::auth::{Revocation, Target};
+
+/// What to revoke: one of `jti`, `subject` and `tenant`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    issuer: Option<String>,
+    jti: Option<String>,
+    subject: Option<String>,
+    tenant: Option<String>,
+    issued_before: Option<String>,
+    expires_at: Option<String>,
+}
+
+const USAGE: &str = "the body is not understood; send {\"jti\":\"…\"}, {\"subject\":\"…\"} or {\"tenant\":\"…\"}, \
+                     where needed with issuer, issued_before (subject, tenant) or expires_at (jti)";
+
+pub(super) async fn revoke(State(admin): State<Admin>, body: Bytes) -> Response {
+    let refused = |status: StatusCode, detail: String| (status, Json(json!({ "detail": detail }))).into_response();
+    let revocation = match read(&admin, &body) {
+        Ok(revocation) => revocation,
+        Err(detail) => return refused(StatusCode::BAD_REQUEST, detail),
+    };
+    match admin.pipeline.policy().authenticator.revoke(revocation.clone()) {
+        Ok(()) => {
+            tracing::info!(?revocation, "tokens revoked");
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(too_many) => refused(StatusCode::INSUFFICIENT_STORAGE, too_many.to_string()),
+    }
+}
+
+fn read(admin: &Admin, body: &[u8]) -> Result<Revocation, String> {
+    let body: Body = serde_json::from_slice(body).map_err(|_| USAGE.to_owned())?;
+    let policy = admin.pipeline.policy();
+    if let Some(issuer) = body.issuer.as_deref().filter(|issuer| !policy.authenticator.knows(issuer)) {
+        return Err(format!("no issuer {issuer:?} is configured; leave issuer out to mean all of them"));
+    }
+    if let Some(tenant) = body.tenant.as_deref().filter(|tenant| !policy.registry.knows(tenant)) {
+        return Err(format!("no tenant {tenant:?} is configured"));
+    }
+    let now = admin.clock.now();
+    let moment = |name: &str, text: &str| {
+        let fault = |_| format!("{name} is not a time; write for example \"2026-11-09T02:00:00Z\"");
+        text.parse::<Timestamp>().map_err(fault)
+    };
+    let expires_at = body.expires_at.as_deref().map(|text| moment("expires_at", text)).transpose()?;
+    let issued_before = body.issued_before.as_deref().map(|text| moment("issued_before", text)).transpose()?;
+    if issued_before.is_some_and(|before| before > now) {
+        return Err("issued_before lies in the future: tokens that are not issued yet cannot be revoked".to_owned());
+    }
+    let named = |name: &str, text: String| {
+        if text.is_empty() { Err(format!("{name} is empty: it would mean nobody")) } else { Ok(text) }
+    };
+    let target = match (body.jti, body.subject, body.tenant) {
+        (Some(id), None, None) if issued_before.is_none() => Target::Token { id: named("jti", id)?, expires_at },
+        (None, Some(subject), None) if expires_at.is_none() => {
+            Target::Subject { subject: named("subject", subject)?, issued_before: issued_before.unwrap_or(now) }
+        }
+        (None, None, Some(tenant)) if expires_at.is_none() => {
+            Target::Tenant { tenant, issued_before: issued_before.unwrap_or(now) }
+        }
+        _ => return Err(USAGE.to_owned()),
+    };
+    Ok(Revocation { issuer: body.issuer, target })
+}
