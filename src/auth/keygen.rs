@@ -1,8 +1,12 @@
-//! New key pairs for development: the private half to sign tokens with, the public half for an issuer's
-//! configuration, as PEM and as a key set. Made in memory; nothing is written anywhere.
+//! New keys for development: pairs, with the private half to sign tokens with and the public half for an issuer's
+//! configuration, as PEM and as a key set; and secrets. Made in memory; nothing is written anywhere.
 
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::algorithm::Algorithm;
 use super::pem;
@@ -21,21 +25,21 @@ pub struct KeyPair {
     pub jwk: Value,
 }
 
-/// Why there is no key pair.
+/// Why there is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeygenFault {
     /// The algorithm works with a secret, which is no pair.
-    #[error("this algorithm works with a shared secret; any file of 64 random bytes is one")]
+    #[error("this algorithm works with a shared secret, which is no pair")]
     Symmetric,
     /// The cryptography failed.
-    #[error("the key pair could not be made")]
+    #[error("the key could not be made")]
     Failed,
 }
 
 impl KeyPair {
-    /// The key set, as JSON, that holds this key alone.
+    /// The key set, as JSON to be read by eye, that holds this key alone.
     pub fn jwks(&self) -> String {
-        json!({"keys": [&self.jwk]}).to_string()
+        format!("{:#}\n", json!({"keys": [&self.jwk]}))
     }
 }
 
@@ -58,4 +62,12 @@ pub fn generate(algorithm: Algorithm) -> Result<KeyPair, KeygenFault> {
         key_id,
         jwk,
     })
+}
+
+/// A new secret: 64 random bytes, which is enough for every algorithm of its family, as printable text. The text is
+/// the secret, to the letter.
+pub fn secret() -> Result<SecretString, KeygenFault> {
+    let mut bytes = Zeroizing::new([0; 64]);
+    rand::fill(bytes.as_mut()).map_err(|_| KeygenFault::Failed)?;
+    Ok(SecretString::from(URL_SAFE_NO_PAD.encode(bytes.as_ref())))
 }

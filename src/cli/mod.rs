@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod keygen;
 mod serve;
 mod simulate;
 mod terminal;
@@ -35,6 +36,7 @@ enum Command {
     Demo(demo::Demo),
     Check(check::Check),
     Token(token::Token),
+    Keygen(keygen::Keygen),
     Simulate(simulate::Simulate),
 }
 
@@ -54,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Check(check) => check.run(),
         Command::Token(token) => token.run(),
+        Command::Keygen(keygen) => keygen.run(),
         Command::Simulate(simulate) => simulate.run(),
     };
     match ended {

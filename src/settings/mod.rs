@@ -30,6 +30,7 @@ pub use self::mistake::Mistakes;
 pub use self::named_files::ConfiguredFile;
 pub use self::print::Resolved;
 pub use self::section::Section;
+pub use self::spelling::written_text;
 pub use self::words::{parse_duration, write_duration};
 
 use self::mistake::Ledger;

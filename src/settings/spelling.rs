@@ -16,7 +16,7 @@ pub(super) fn written_key(key: &str) -> String {
 }
 
 /// A text as a TOML basic string.
-pub(super) fn written_text(text: &str) -> String {
+pub fn written_text(text: &str) -> String {
     let mut written = String::from('"');
     for character in text.chars() {
         match character {

@@ -143,6 +143,7 @@ fn help_fits_a_terminal_of_eighty_columns() {
         &["demo", "--help"],
         &["check", "--help"],
         &["token", "--help"],
+        &["keygen", "--help"],
         &["simulate", "--help"],
     ] {
         let output = sluice(command).output().unwrap();

@@ -18,6 +18,7 @@ mod drain;
 mod faults;
 mod flights;
 mod isolation;
+mod keygen;
 mod keys;
 mod layering;
 mod patience;

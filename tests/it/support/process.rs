@@ -6,9 +6,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use sluice::app::{Gateway, Past};
 use sluice::auth::Algorithm;
 use sluice::auth::keygen;
+use sluice::clock::Clock;
+use sluice::config;
 use tempfile::TempDir;
+
+use super::Asker;
 
 /// The binary under test, without this process's environment.
 pub(crate) fn sluice(arguments: &[&str]) -> Command {
@@ -62,6 +67,17 @@ impl Files {
         let config = self.config();
         let (first, rest) = arguments.split_first().unwrap();
         sluice(&[&[*first, "--config", &config], rest].concat()).output().unwrap()
+    }
+
+    /// The gateway of the configuration, in this process and on free ports, and somebody before it without a token.
+    pub(crate) async fn serve(&self) -> (Gateway, Asker) {
+        let loaded = config::load(&self.path("sluice.toml"), std::iter::empty());
+        let mut config = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}")).config;
+        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
+        let gateway = Gateway::start(config, Past::Unused, Clock::system()).await.unwrap();
+        let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
+        (gateway, asker)
     }
 }
 
