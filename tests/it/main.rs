@@ -21,6 +21,7 @@ mod isolation;
 mod keygen;
 mod keys;
 mod layering;
+mod openid;
 mod patience;
 mod problems;
 mod publishers;

@@ -1,13 +1,16 @@
-//! What the tests build from: a house (upstream and gateway in this process), askers, and days to ask for.
+//! What the tests build from: a house (upstream and gateway in this process), askers, an OpenID
+//! provider, and days to ask for.
 
 mod asking;
 mod days;
 mod house;
+mod oidc;
 mod process;
 mod provider;
 
 pub(crate) use asking::{Asker, Reply};
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, TENANTS, app_id};
+pub(crate) use oidc::{OidcProvider, Requests};
 pub(crate) use process::{Files, ISSUER_AND_TENANT, Process, sluice};
 pub(crate) use provider::{DISCOVERY, KEYS, Key, Page, Provider};

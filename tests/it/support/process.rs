@@ -81,7 +81,7 @@ impl Files {
     }
 }
 
-/// A running command whose output goes to files. Killed when dropped.
+/// A running command whose output goes to files. Killed when dropped; its input closes should this process be killed.
 pub(crate) struct Process {
     child: Child,
     output: TempDir,
@@ -91,7 +91,8 @@ impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let output = tempfile::tempdir().unwrap();
         let file = |name: &str| Stdio::from(std::fs::File::create(output.path().join(name)).unwrap());
-        let child = command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
+        let child = command.stdin(Stdio::piped()).stdout(file("stdout")).stderr(file("stderr")).spawn();
+        let child = child.unwrap_or_else(|fault| panic!("{command:?}: {fault}"));
         Self { child, output }
     }
 
