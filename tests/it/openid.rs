@@ -1,13 +1,18 @@
 //! A real OpenID provider: what it publishes, and that its access tokens are believed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use crate::support::{Asker, Files, OidcProvider, Requests};
+use crate::support::{Asker, Files, House, OidcProvider, Plan, RESOURCE, Requests};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
-const RESOURCE: &str = "https://sluice.test/api?v=1";
 
 /// Header and payload, read without a look at the signature.
 fn read(token: &str) -> (Value, Value) {
@@ -99,4 +104,66 @@ apps = [{{ name = "app-0", app_id = "red0000000000000000" }}]
     // Its name for the new key is not known here: keys at hand do not follow a rotation.
     provider.rotate().await;
     assert_eq!(status(&provider.token("robot-red", RESOURCE).await).await, 401);
+}
+
+/// A gateway that discovers the provider's keys, for tokens of a robot with the usage scope.
+async fn discovering(provider: &OidcProvider) -> House {
+    let lines = "discovery = true\nalgorithms = [\"RS256\", \"ES256\"]\nrequired_scopes = [\"usage:read\"]";
+    Plan::default().with_issuers(&[(provider.issuer().to_owned(), lines.to_owned())]).build().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_keys_are_discovered_and_followed_through_rotations_without_a_valid_token_refused() {
+    let provider = Arc::new(OidcProvider::start().await);
+    let house = Arc::new(discovering(&provider).await);
+    let first = provider.token("robot-red", RESOURCE).await;
+    assert_eq!(house.bearer(&*first).get("/apps").await.status, 200);
+
+    // Callers that each fetch a token, use it, and so on, all through a rotation.
+    let over = Arc::new(AtomicBool::new(false));
+    let callers: JoinSet<Vec<(String, u16)>> = (0..4)
+        .map(|_| {
+            let (provider, house, over) = (Arc::clone(&provider), Arc::clone(&house), Arc::clone(&over));
+            async move {
+                let mut seen = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    let token = provider.token("robot-red", RESOURCE).await;
+                    for _ in 0..5 {
+                        seen.push((key_id(&token), house.bearer(&*token).get("/apps").await.status));
+                    }
+                }
+                seen
+            }
+        })
+        .collect();
+    sleep(Duration::from_millis(300)).await;
+    provider.rotate_to("ES256").await;
+    sleep(Duration::from_millis(700)).await;
+    over.store(true, Ordering::Relaxed);
+    let seen: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
+    let of = |key: &str| seen.iter().filter(|(name, _)| name == key).count();
+    assert!(of("key-1") > 10 && of("key-2") > 10, "tokens of both keys were used: {} {}", of("key-1"), of("key-2"));
+    assert!(seen.iter().all(|(_, status)| *status == 200), "{seen:?}");
+    assert_eq!(house.bearer(&*first).get("/apps").await.status, 200, "the older key is still published");
+    let asked = provider.requests().await;
+    assert_eq!((asked.discovery, asked.jwks), (1, 2), "one look for the unknown key");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_keys_keep_working_when_the_provider_stops_for_good() {
+    let provider = OidcProvider::start().await;
+    let house = discovering(&provider).await;
+    let mut tokens = Vec::new();
+    for _ in 0..20 {
+        tokens.push(provider.token("robot-red", RESOURCE).await);
+    }
+    assert_eq!(house.bearer(&*tokens[0]).get("/apps").await.status, 200);
+    provider.rotate().await;
+    let unknown = provider.token("robot-red", RESOURCE).await;
+    provider.stop().await;
+    for token in &tokens {
+        assert_eq!(house.bearer(&**token).get("/apps").await.status, 200);
+        assert_eq!(house.bearer(&*unknown).get("/apps").await.status, 401, "its key was never seen");
+    }
+    assert_eq!(house.operator().get("/readyz").await.status, 200);
 }

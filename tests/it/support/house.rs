@@ -15,6 +15,8 @@ use super::Asker;
 
 pub(crate) const TENANTS: [&str; 4] = ["red", "green", "blue", "gray"];
 pub(crate) const APPS_PER_TENANT: usize = 10;
+/// What the gateway is called where a name has to be a URI (RFC 8707).
+pub(crate) const RESOURCE: &str = "https://sluice.test/api?v=1";
 const ISSUER: &str = "https://sso.test";
 
 /// What a test wants to be different.
@@ -65,10 +67,10 @@ impl Plan {
         Self { toml, ..self }
     }
 
-    /// With issuers of these names, audience `sluice` and these lines.
+    /// With issuers of these names and these lines. Their audiences are `sluice` and `RESOURCE`.
     pub(crate) fn with_issuers(self, issuers: &[(String, String)]) -> Self {
         let table = |(name, lines): &(String, String)| {
-            format!("[[issuers]]\nissuer = \"{name}\"\naudiences = [\"sluice\"]\n{lines}\n")
+            format!("[[issuers]]\nissuer = \"{name}\"\naudiences = [\"sluice\", \"{RESOURCE}\"]\n{lines}\n")
         };
         Self { more_issuers: issuers.iter().map(table).collect(), ..self }
     }

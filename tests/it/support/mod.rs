@@ -10,7 +10,7 @@ mod provider;
 
 pub(crate) use asking::{Asker, Reply};
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
-pub(crate) use house::{APPS_PER_TENANT, House, Plan, TENANTS, app_id};
+pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
 pub(crate) use oidc::{OidcProvider, Requests};
 pub(crate) use process::{Files, ISSUER_AND_TENANT, Process, sluice};
 pub(crate) use provider::{DISCOVERY, KEYS, Key, Page, Provider};
