@@ -11,6 +11,7 @@ mod support;
 
 mod admin;
 mod answers;
+mod attacks;
 mod browsers;
 mod canaries;
 mod commands;
