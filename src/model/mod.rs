@@ -6,4 +6,4 @@ mod names;
 
 pub use answer::{Answer, Region};
 pub use moment::{Moment, Window};
-pub use names::{AppId, Blame, Dimension, Indicator, TenantId};
+pub use names::{AppId, Blame, Dimension, Indicator, TenantId, is_word};

@@ -11,6 +11,13 @@ pub struct TenantId(Arc<str>);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AppId(Arc<str>);
 
+/// Whether a tenant or an app may be called this: 1 to 64 letters, digits, `-`, `_`, `.` or `~`. Names stand in paths,
+/// headers and metric labels, so they keep to what needs no escaping anywhere.
+pub fn is_word(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain) && !matches!(text, "." | "..")
+}
+
 /// By what the users are broken down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dimension {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
-use crate::model::{AppId, TenantId};
+use crate::model::{AppId, TenantId, is_word};
 use crate::settings::Section;
 
 /// All tenants, ids unique.
@@ -99,13 +99,9 @@ impl AppConfig {
     }
 }
 
-/// Names stand in paths, headers and metric labels, so they keep to what needs no escaping anywhere.
 fn word(text: &str) -> Result<&str, String> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
-    if (1..=64).contains(&text.len()) && text.bytes().all(plain) && !matches!(text, "." | "..") {
-        return Ok(text);
-    }
-    Err("not a name that can stand in a URL: 1 to 64 letters, digits, -, _, . or ~".to_owned())
+    let odd = || "not a name that can stand in a URL: 1 to 64 letters, digits, -, _, . or ~".to_owned();
+    is_word(text).then_some(text).ok_or_else(odd)
 }
 
 /// The accessors have bounded the value to 1 and above.
