@@ -9,11 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::caller::Caller;
+use super::caller::{Caller, Tenants};
 use super::config::IssuerConfig;
+use super::profile::Profile;
 use super::rejected::{Reason, Rejected};
 use super::tenant_claim::TenantClaim;
-use super::token::Claims;
+use super::token::{Claims, Token};
+use super::token_type::TokenType;
 use crate::model::TenantId;
 
 /// The longest name of a tenant, in characters.
@@ -23,6 +25,7 @@ const MAX_TENANT: usize = 128;
 pub(super) struct Policy {
     audiences: Vec<String>,
     tenant_claim: TenantClaim,
+    profile: Profile,
     required_scopes: Vec<String>,
     leeway: Duration,
     max_lifetime: Duration,
@@ -31,19 +34,24 @@ pub(super) struct Policy {
 impl Policy {
     /// The part of the configuration that concerns claims.
     pub(super) fn of(config: IssuerConfig) -> Self {
-        let IssuerConfig { audiences, tenant_claim, required_scopes, leeway, max_lifetime, .. } = config;
-        Self { audiences, tenant_claim, required_scopes, leeway, max_lifetime }
+        let IssuerConfig { audiences, tenant_claim, profile, required_scopes, leeway, max_lifetime, .. } = config;
+        Self { audiences, tenant_claim, profile, required_scopes, leeway, max_lifetime }
     }
 
-    /// Who sent these claims. Scopes come last: whoever lacks one is known in all other respects.
-    pub(super) fn judge(&self, claims: &Claims, issuer: &Arc<str>, now: Timestamp) -> Result<Caller, Rejected> {
+    /// Who sent this token. Scopes come last: whoever lacks one is known in all other respects.
+    pub(super) fn judge(&self, token: &Token<'_>, issuer: &Arc<str>, now: Timestamp) -> Result<Caller, Rejected> {
+        if self.profile.token_type == TokenType::AccessToken && !token.header.is_access_token {
+            return Err(Reason::NotAnAccessToken.into());
+        }
+        let claims = &token.claims;
         let (issued_at, expires_at) = self.times(claims, now)?;
         self.audience(claims)?;
+        self.presence(claims)?;
         let caller = Caller {
             subject: subject(claims)?,
             token_id: optional_text(claims, "jti", Reason::TokenIdMalformed)?.map(Arc::from),
-            tenant: self.tenant(claims)?,
-            scopes: scopes(claims)?.into(),
+            tenants: self.tenants(claims)?,
+            scopes: self.scopes(claims)?.into(),
             issuer: Arc::clone(issuer),
             issued_at,
             expires_at,
@@ -92,33 +100,45 @@ impl Policy {
         if audiences.iter().any(ours) { Ok(()) } else { Err(Reason::AudienceMismatch) }
     }
 
-    fn tenant(&self, claims: &Claims) -> Result<TenantId, Reason> {
+    /// Whether every claim is there that has to be. A null says no more than nothing would.
+    fn presence(&self, claims: &Claims) -> Result<(), Reason> {
+        let is_there = |name: &String| claims.get(name).is_some_and(|value| !value.is_null());
+        if self.profile.required_claims.iter().all(is_there) { Ok(()) } else { Err(Reason::ClaimMissing) }
+    }
+
+    /// What the rules make of the claim; without any, the one tenant that it names.
+    fn tenants(&self, claims: &Claims) -> Result<Tenants, Reason> {
         let value = self.tenant_claim.find(claims).ok_or(Reason::TenantMissing)?;
+        let rules = &self.profile.tenant_rules;
+        if !rules.is_empty() {
+            return rules.tenants(&texts(value).ok_or(Reason::TenantMalformed)?);
+        }
         let name = value.as_str().ok_or(Reason::TenantMalformed)?;
         let in_bounds = (1..=MAX_TENANT).contains(&name.chars().count());
-        if in_bounds && name.chars().all(is_printable) { Ok(TenantId::new(name)) } else { Err(Reason::TenantMalformed) }
+        let sound = in_bounds && name.chars().all(is_printable);
+        if sound { Ok(Tenants::one(TenantId::new(name))) } else { Err(Reason::TenantMalformed) }
+    }
+
+    /// The scopes of the claims that hold any. `scope` is one string with spaces between (RFC 8693, 4.2); what goes by
+    /// another name, such as `scp`, is a list at most providers.
+    fn scopes(&self, claims: &Claims) -> Result<Vec<String>, Reason> {
+        let mut scopes: Vec<&str> = Vec::new();
+        for name in &self.profile.scope_claims {
+            let Some(value) = claims.get(name) else { continue };
+            let listed = if name == "scope" { value.as_str().map(|text| vec![text]) } else { texts(value) };
+            let texts = listed.ok_or(Reason::ScopeMalformed)?;
+            scopes.extend(texts.into_iter().flat_map(|text| text.split(' ')));
+        }
+        scopes.retain(|scope| !scope.is_empty());
+        scopes.sort_unstable();
+        scopes.dedup();
+        Ok(scopes.into_iter().map(str::to_owned).collect())
     }
 }
 
 fn subject(claims: &Claims) -> Result<Arc<str>, Reason> {
     let subject = optional_text(claims, "sub", Reason::SubjectMalformed)?.ok_or(Reason::SubjectMissing)?;
     if subject.is_empty() { Err(Reason::SubjectMalformed) } else { Ok(Arc::from(subject)) }
-}
-
-/// The scopes of `scope` (RFC 8693, 4.2: one string, spaces between) and of `scp` (a list at most providers).
-fn scopes(claims: &Claims) -> Result<Vec<String>, Reason> {
-    let mut scopes: Vec<&str> = Vec::new();
-    if let Some(scope) = optional_text(claims, "scope", Reason::ScopeMalformed)? {
-        scopes.extend(scope.split(' '));
-    }
-    if let Some(scp) = claims.get("scp") {
-        let texts = texts(scp).ok_or(Reason::ScopeMalformed)?;
-        scopes.extend(texts.into_iter().flat_map(|text| text.split(' ')));
-    }
-    scopes.retain(|scope| !scope.is_empty());
-    scopes.sort_unstable();
-    scopes.dedup();
-    Ok(scopes.into_iter().map(str::to_owned).collect())
 }
 
 /// A `NumericDate`, narrowed to whole seconds from 1970 to the end of the calendar. RFC 7519 allows fractions; no

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::algorithm::{Algorithm, listed};
+use super::profile::Profile;
 use super::provider::Published;
 use super::tenant_claim::TenantClaim;
 
@@ -26,6 +27,8 @@ pub struct IssuerConfig {
     pub keys: KeySource,
     /// Where in its tokens the tenant is named.
     pub tenant_claim: TenantClaim,
+    /// What kind of tokens they are, and how their claims are read.
+    pub profile: Profile,
     /// Scopes that a token must carry, all of them.
     pub required_scopes: Vec<String>,
     /// How far its clock and ours may differ.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use secrecy::SecretSlice;
 
 use super::{
-    Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, Minter, Place, PlaceFault, Published, SigningKey,
-    TenantClaim,
+    Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, Minter, Place, PlaceFault, Profile, Published,
+    SigningKey, TenantClaim,
 };
 use crate::clock::Clock;
 use crate::settings::{ConfiguredFile, Section};
@@ -83,6 +83,7 @@ impl IssuerSettings {
         let algorithms = algorithms(section);
         let tenant_claim =
             section.parsed("tenant_claim", |text| text.parse::<TenantClaim>().map_err(|fault| fault.to_string()));
+        let profile = Profile::read(section);
         let required_scopes = section.texts("required_scopes");
         let leeway = section.duration("leeway", Duration::ZERO..=LONGEST_LEEWAY);
         let max_lifetime = section.duration("max_lifetime", Duration::from_secs(1)..=LONGEST_LIFETIME);
@@ -94,6 +95,7 @@ impl IssuerSettings {
             algorithms.is_some(),
             required_scopes.is_some(),
             tenant_claim.is_some(),
+            profile.is_some(),
             leeway.is_some(),
             max_lifetime.is_some(),
         ];
@@ -105,6 +107,7 @@ impl IssuerSettings {
             algorithms: algorithms.unwrap_or_default(),
             keys: keys?,
             tenant_claim: tenant_claim.unwrap_or_default(),
+            profile: profile.unwrap_or_default(),
             required_scopes: required_scopes.unwrap_or_default(),
             leeway: leeway.unwrap_or_default(),
             max_lifetime: max_lifetime.unwrap_or(LONGEST_LIFETIME),
@@ -118,7 +121,7 @@ impl IssuerSettings {
             section.reject("signing_key_file", fault.to_string());
             return None;
         }
-        (sound && complete == [true; 7]).then_some(Self { issuer, signing })
+        (sound && complete == [true; 8]).then_some(Self { issuer, signing })
     }
 }
 

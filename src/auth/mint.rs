@@ -16,6 +16,7 @@ use super::keys::algorithms_for_secret;
 use super::private_key::PrivateKey;
 use super::signature;
 use super::tenant_claim::TenantClaim;
+use super::token_type::TokenType;
 
 /// What signs development tokens.
 #[derive(Clone, Debug)]
@@ -58,6 +59,22 @@ pub struct NewToken<'a> {
     /// `nbf`.
     pub not_before: Option<Timestamp>,
 }
+
+/// How an issuer's tokens are made, besides what they say. The default is that of an issuer without settings of its own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shape<'a> {
+    /// What the header's `typ` says.
+    pub token_type: TokenType,
+    /// What stands where the tenant is looked for, in its place: a list. Empty: the tenant itself.
+    pub entries: &'a [String],
+    /// `client_id`.
+    pub client_id: Option<&'a str>,
+    /// The claim that the scopes go into; `None` for `scope`.
+    pub scope_claim: Option<&'a str>,
+}
+
+/// Claims that hold one text and cannot hold a list, even where the tenant is looked for there.
+const TEXTS: [&str; 3] = ["sub", "jti", "client_id"];
 
 /// Why no token was made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,12 +142,23 @@ impl Minter {
 
     /// A token that says this.
     pub fn mint(&self, token: &NewToken<'_>) -> Result<String, MintFault> {
-        self.sign(&token.claims()?)
+        self.mint_as(token, &Shape::default())
+    }
+
+    /// A token that says this, made like those of an issuer with settings of its own.
+    pub fn mint_as(&self, token: &NewToken<'_>, shape: &Shape<'_>) -> Result<String, MintFault> {
+        self.sign_as(&token.claims(shape)?, shape.token_type)
     }
 
     /// A token with this payload, whatever it is.
+    #[cfg(test)]
     pub(super) fn sign(&self, claims: &Map<String, Value>) -> Result<String, MintFault> {
-        let mut header = json!({"typ": "JWT", "alg": self.algorithm.as_str()});
+        self.sign_as(claims, TokenType::Any)
+    }
+
+    /// A token of this type with this payload, whatever it is.
+    pub(super) fn sign_as(&self, claims: &Map<String, Value>, typ: TokenType) -> Result<String, MintFault> {
+        let mut header = json!({"typ": typ.written(), "alg": self.algorithm.as_str()});
         if let (Some(key_id), Some(members)) = (&self.key_id, header.as_object_mut()) {
             members.insert("kid".to_owned(), Value::from(key_id.as_str()));
         }
@@ -147,7 +175,8 @@ impl Minter {
 }
 
 impl NewToken<'_> {
-    fn claims(&self) -> Result<Map<String, Value>, MintFault> {
+    /// The payload.
+    pub(super) fn claims(&self, shape: &Shape<'_>) -> Result<Map<String, Value>, MintFault> {
         let expires_at = self.issued_at.checked_add(self.ttl).map_err(|_| MintFault::TtlTooLong)?;
         let mut claims = Map::new();
         let mut put = |name: &str, value: Value| claims.insert(name.to_owned(), value);
@@ -157,7 +186,7 @@ impl NewToken<'_> {
         put("iat", self.issued_at.as_second().into());
         put("exp", expires_at.as_second().into());
         if !self.scope.is_empty() {
-            put("scope", self.scope.into());
+            put(shape.scope_claim.unwrap_or("scope"), self.scope.into());
         }
         if let Some(token_id) = self.token_id {
             put("jti", token_id.into());
@@ -165,10 +194,19 @@ impl NewToken<'_> {
         if let Some(not_before) = self.not_before {
             put("nbf", not_before.as_second().into());
         }
-        if claims.contains_key(self.tenant_claim.top()) && self.tenant_claim.top() != "sub" {
+        if let Some(client_id) = shape.client_id {
+            put("client_id", client_id.into());
+        }
+        let top = self.tenant_claim.top();
+        if claims.contains_key(top) && top != "sub" {
             return Err(MintFault::TenantClaimTaken);
         }
-        self.tenant_claim.place(self.tenant, &mut claims).ok_or(MintFault::TenantClaimTaken)?;
+        let said = match shape.entries {
+            [] => Value::from(self.tenant),
+            [entry, ..] if TEXTS.contains(&top) => Value::from(entry.as_str()),
+            entries => Value::from(entries),
+        };
+        self.tenant_claim.place(said, &mut claims).ok_or(MintFault::TenantClaimTaken)?;
         Ok(claims)
     }
 }

@@ -18,6 +18,7 @@ mod memory;
 mod mint;
 mod pem;
 mod private_key;
+mod profile;
 mod provider;
 mod public_key;
 mod rejected;
@@ -25,9 +26,11 @@ mod revocations;
 mod signature;
 mod strict_json;
 mod tenant_claim;
+mod tenant_rules;
 #[cfg(test)]
 mod tests;
 mod token;
+mod token_type;
 mod verified;
 
 use std::collections::HashMap;
@@ -39,15 +42,18 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use algorithm::{Algorithm, Family, UnusableAlgorithm};
-pub use caller::Caller;
+pub use caller::{Caller, Tenants};
 pub use config::{ConfigFault, IssuerConfig, KeyFault, KeySource, SkipReason, SkippedKey};
 pub use development::NoMinter;
 pub use issuers::{Config, IssuerSettings};
-pub use mint::{MintFault, Minter, NewToken, SigningKey};
+pub use mint::{MintFault, Minter, NewToken, Shape, SigningKey};
+pub use profile::Profile;
 pub use provider::{FetchFault, NoClient, Place, PlaceFault, ProviderStanding, Published};
 pub use rejected::{Reason, Rejected};
 pub use revocations::{Revocation, Target, TooMany};
 pub use tenant_claim::{NotAClaim, TenantClaim};
+pub use tenant_rules::{RuleFault, TenantRule, TenantRules};
+pub use token_type::TokenType;
 
 use crate::clock::Clock;
 use issuer::Issuer;
@@ -169,7 +175,7 @@ impl Authenticator {
         let cure = provider.filter(|_| key_id.is_some());
         let key = keys.find(key_id).ok_or(Refused { why: Reason::KeyUnknown.into(), cure })?;
         key.check(&token)?;
-        let caller = issuer.policy.judge(&token.claims, &issuer.name, now)?;
+        let caller = issuer.policy.judge(&token, &issuer.name, now)?;
         if let Some(dies_at) = issuer.policy.dies_at(&caller) {
             self.memory.verified.keep(hash, Verified { caller: caller.clone(), generation, dies_at });
         }

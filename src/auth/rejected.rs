@@ -62,7 +62,7 @@ reasons! {
     DuplicateMember = "duplicate_member",
     /// A header parameter that changes what the token means: `crit`, `b64`, `zip`, `cty` or `enc`.
     HeaderExtension = "header_extension",
-    /// A `typ` other than `JWT` or `at+jwt`.
+    /// A `typ` other than `JWT` or `at+jwt`, whoever the issuer is.
     TokenType = "token_type",
     /// A `kid` that is not a string of at most 256 bytes.
     KeyIdMalformed = "key_id_malformed",
@@ -80,6 +80,8 @@ reasons! {
     AlgorithmRefused = "algorithm_refused",
     /// The signature is not the key's over these bytes.
     Signature = "signature",
+    /// The issuer's tokens have to be access tokens by their `typ`, and this one is not.
+    NotAnAccessToken = "not_an_access_token",
     /// No `exp`.
     ExpiryMissing = "expiry_missing",
     /// An `exp` that is not a whole number of seconds within the calendar.
@@ -102,17 +104,21 @@ reasons! {
     AudienceMalformed = "audience_malformed",
     /// None of the audiences is ours.
     AudienceMismatch = "audience_mismatch",
+    /// A claim that the issuer's tokens have to have is absent or null.
+    ClaimMissing = "claim_missing",
     /// No `sub`.
     SubjectMissing = "subject_missing",
     /// A `sub` that is not a string, or is empty.
     SubjectMalformed = "subject_malformed",
     /// A `jti` that is not a string.
     TokenIdMalformed = "token_id_malformed",
-    /// Nothing where the tenant should be.
+    /// Nothing where the tenant should be, or nothing there that a rule makes a tenant.
     TenantMissing = "tenant_missing",
-    /// A tenant that is not a string of 1 to 128 printable characters.
+    /// A tenant that is not a string of 1 to 128 printable characters; with rules, neither a string nor a list of strings.
     TenantMalformed = "tenant_malformed",
-    /// A `scope` that is not a string, or an `scp` that is neither a string nor a list of strings.
+    /// More tenants than one caller may have.
+    TenantsTooMany = "tenants_too_many",
+    /// A `scope` that is not a string, or another claim of scopes that is neither a string nor a list of strings.
     ScopeMalformed = "scope_malformed",
     /// Revoked by the operator: this token, or all of its subject's or tenant's that were issued before a moment.
     Revoked = "revoked",

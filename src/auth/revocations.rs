@@ -110,7 +110,7 @@ impl Revocations {
         let before = |moment: Timestamp| caller.issued_at().is_none_or(|issued_at| issued_at < moment);
         caller.token_id().is_some_and(|id| find(Kind::Token, id).is_some())
             || find(Kind::Subject, caller.subject()).is_some_and(before)
-            || find(Kind::Tenant, caller.tenant().as_str()).is_some_and(before)
+            || caller.tenants().iter().any(|tenant| find(Kind::Tenant, tenant.as_str()).is_some_and(before))
     }
 
     /// How many are kept.

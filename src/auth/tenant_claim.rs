@@ -34,15 +34,15 @@ impl TenantClaim {
         })
     }
 
-    /// Puts `tenant` at this place, in objects that are made on the way. `None` where something other than an object
+    /// Puts `said` at this place, in objects that are made on the way. `None` where something other than an object
     /// is in the way.
-    pub(super) fn place(&self, tenant: &str, claims: &mut Map<String, Value>) -> Option<()> {
+    pub(super) fn place(&self, said: impl Into<Value>, claims: &mut Map<String, Value>) -> Option<()> {
         let (last, way) = self.steps.split_last()?;
         let mut at = claims;
         for step in way {
             at = at.entry(step.as_str()).or_insert_with(|| Value::Object(Map::new())).as_object_mut()?;
         }
-        at.insert(last.clone(), Value::from(tenant));
+        at.insert(last.clone(), said.into());
         Some(())
     }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::algorithm::{Algorithm, UnusableAlgorithm};
 use super::rejected::Reason;
 use super::strict_json::{self, Malformed};
+use super::token_type;
 
 /// The longest token that is looked at, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
@@ -45,6 +46,8 @@ pub(super) struct Header {
     pub(super) algorithm: Algorithm,
     /// The name of the key. A name to look up, never a path or a query.
     pub(super) key_id: Option<String>,
+    /// Whether its `typ` says that it is an access token (RFC 9068). Not every issuer's has to be.
+    pub(super) is_access_token: bool,
 }
 
 /// Whether the text is short enough to be looked at.
@@ -76,9 +79,10 @@ impl Header {
         if EXTENSIONS.iter().any(|name| members.contains_key(*name)) {
             return Err(Reason::HeaderExtension);
         }
-        if members.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(is_token_type)) {
-            return Err(Reason::TokenType);
-        }
+        let typ = match members.get("typ") {
+            None => None,
+            Some(typ) => Some(typ.as_str().filter(|typ| token_type::is_known(typ)).ok_or(Reason::TokenType)?),
+        };
         let key_id = match members.get("kid") {
             None => None,
             Some(Value::String(key_id)) if key_id.len() <= MAX_KEY_ID => Some(key_id.clone()),
@@ -89,13 +93,8 @@ impl Header {
             UnusableAlgorithm::None => Reason::AlgorithmNone,
             UnusableAlgorithm::Unknown => Reason::AlgorithmUnknown,
         })?;
-        Ok(Self { algorithm, key_id })
+        Ok(Self { algorithm, key_id, is_access_token: typ.is_some_and(token_type::is_access_token) })
     }
-}
-
-/// Whether a `typ` names a token of ours: a media type, so without regard to case (RFC 7515, 4.1.9; RFC 9068, 2.1).
-fn is_token_type(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
 }
 
 fn read_object(part: &str, malformed: Reason) -> Result<Map<String, Value>, Reason> {

@@ -58,8 +58,7 @@ impl Token {
             let longest = crate::settings::write_duration(config.max_lifetime);
             return Err(format!("--ttl is longer than the issuer's tokens may live; at most {longest} (max_lifetime)"));
         }
-        let minter = issuer.minter().map_err(|fault| fault.to_string())?;
-        minter.mint(&issuer.token(&self.tenant, self.ttl, &self.scope)).map_err(|fault| fault.to_string())
+        issuer.mint(&self.tenant, self.ttl, &self.scope).map_err(|fault| fault.to_string())
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn visitor(State(shared): State<Shared>, mut request: Request, 
         Ok(visit) => visit,
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
-    let trail = Trail { tenant: visit.caller().tenant().clone(), app: None, outcome: None };
+    let trail = Trail { tenant: visit.caller().tenants().first().clone(), app: None, outcome: None };
     let allowance = shared.rate_limits.count(visit.tenant().map(|tenant| &**tenant));
     let mut response = if let Some(wait) = allowance.wait {
         Problem::rate_limited(wait).into_response()

@@ -55,7 +55,7 @@ impl Registry {
 
     /// The caller's tenant, where it is configured.
     pub fn tenant(&self, caller: &Caller) -> Option<&Arc<Tenant>> {
-        self.0.get(caller.tenant())
+        self.0.get(caller.tenants().first())
     }
 
     /// Whether a tenant of this id is configured.

@@ -41,7 +41,16 @@ fn check_prints_all_of_what_would_run_with_secrets_masked() {
     let printed = text(&output.stdout);
     assert!(printed.contains("secret_access_key = \"***\"") && printed.contains("max_wait = \"10s\""), "{printed}");
     assert!(!printed.contains("very-secret"));
-    for defaulted in ["leeway = \"30s\"", "tenant_claim = \"tenant\"", "burst = 100", "weight = 1"] {
+    for defaulted in [
+        "leeway = \"30s\"",
+        "tenant_claim = \"tenant\"",
+        "tenant_rules = []",
+        "typ = \"any\"",
+        "required_claims = []",
+        "scope_claims = [\"scope\", \"scp\"]",
+        "burst = 100",
+        "weight = 1",
+    ] {
         assert!(printed.contains(defaulted), "{defaulted} would run and is not printed:\n{printed}");
     }
 }
@@ -122,6 +131,8 @@ fn token_signs_what_the_issuer_would_accept_or_says_why_it_cannot() {
         "jwks_file = \"jwks.json\"\nsigning_key_file = \"private.pem\"",
         "secret_file = \"secret\"",
         "public_key_file = \"public.pem\"\nsigning_key_file = \"private.pem\"\nrequired_scopes = [\"usage:read\"]",
+        "jwks_file = \"jwks.json\"\nsigning_key_file = \"private.pem\"\ntyp = \"at+jwt\"",
+        "secret_file = \"secret\"\ntenant_rules = [{ value = \"/sluice/*\", tenant = \"*\" }]",
     ] {
         assert_eq!(tried(accepted), (Some(0), String::new()), "{accepted}");
     }
@@ -129,6 +140,11 @@ fn token_signs_what_the_issuer_would_accept_or_says_why_it_cannot() {
         ("public_key_file = \"public.pem\"", "no signing key"),
         ("public_key_file = \"public.pem\"\nsigning_key_file = \"other.pem\"", "does not belong"),
         ("jwks_file = \"jwks.json\"\nsigning_key_file = \"other.pem\"", "does not belong"),
+        (
+            "secret_file = \"secret\"\ntenant_rules = [{ value = \"g\", tenant = \"blue\" }]",
+            "tenant_rules means the tenant \"red\"",
+        ),
+        ("secret_file = \"secret\"\nrequired_claims = [\"org\"]", "required_claims name \"org\""),
     ] {
         let (code, told) = tried(refused);
         assert!(code == Some(1) && told.contains(says), "{refused}: {told}");

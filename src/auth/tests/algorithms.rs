@@ -8,7 +8,7 @@ fn every_algorithm_goes_round() {
         for algorithms in [vec![], vec![algorithm]] {
             let gate = authenticator(IssuerConfig { algorithms, ..config(source(algorithm)) });
             let caller = accepted(&gate, &token(algorithm));
-            assert_eq!((caller.tenant().as_str(), caller.subject()), ("team-blue", "robot-7"), "{algorithm}");
+            assert_eq!((caller.tenants().first().as_str(), caller.subject()), ("team-blue", "robot-7"), "{algorithm}");
         }
     }
 }

@@ -153,7 +153,7 @@ fn a_nested_tenant_is_found_by_its_pointer() {
         ..config(source(Algorithm::Hs256))
     });
     let caller = accepted(&gate, &signed(&claims_with("org", json!({"team": "team-red"}))));
-    assert_eq!(caller.tenant().as_str(), "team-red");
+    assert_eq!(caller.tenants().first().as_str(), "team-red");
     refused(&gate, &signed(&claims()), Reason::TenantMissing);
     refused(&gate, &signed(&claims_with("org", json!("team-red"))), Reason::TenantMissing);
     refused(&gate, &signed(&claims_with("org", json!({"team": {}}))), Reason::TenantMalformed);
@@ -195,10 +195,11 @@ fn no_claim_is_judged_before_the_signature() {
 #[test]
 fn a_caller_is_what_the_token_says() {
     let caller = accepted(&gate(), &signed(&claims()));
-    assert_eq!(caller.tenant().as_str(), "team-blue");
+    assert_eq!(caller.tenants().first().as_str(), "team-blue");
     assert_eq!((caller.issuer(), caller.subject(), caller.token_id()), (ISSUER, "robot-7", Some("token-1")));
     assert_eq!(caller.expires_at().as_second(), NOW + 3600);
     assert_eq!(caller.issued_at().map(Timestamp::as_second), Some(NOW - 60));
     assert_eq!(caller.scopes().count(), 0);
-    assert_eq!(Caller::of_tenant("team-blue").tenant(), caller.tenant());
+    assert!(!caller.tenants().are_several(), "one name is one tenant");
+    assert_eq!(Caller::of_tenant("team-blue").tenants(), caller.tenants());
 }

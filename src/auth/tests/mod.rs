@@ -7,9 +7,12 @@ mod form;
 mod judged;
 mod key_sets;
 mod minted;
+mod profiles;
 mod properties;
 mod remembered;
 mod revoked;
+mod several_tenants;
+mod written;
 
 use std::time::Duration;
 
@@ -75,6 +78,7 @@ fn config(keys: KeySource) -> IssuerConfig {
         algorithms: Vec::new(),
         keys,
         tenant_claim: "tenant".parse().expect("a claim"),
+        profile: Profile::default(),
         required_scopes: Vec::new(),
         leeway: Duration::from_secs(30),
         max_lifetime: Duration::from_secs(24 * 3600),
