@@ -79,7 +79,7 @@ impl Code {
                 slug: "invalid-parameter",
                 status: StatusCode::BAD_REQUEST,
                 title: "A parameter is missing or cannot be understood",
-                meaning: "A parameter is missing, repeated, unknown, empty, badly encoded, or not written as documented. `parameter` names it. Nothing is ever guessed or clamped, so nothing was spent.",
+                meaning: "A parameter is missing, repeated, unknown, empty, badly encoded, or not written as documented; or, with a token of several tenants, the app's name means more than one app; or `Sluice-Tenant` names a tenant that the token does not speak for. `parameter` names it. Nothing is ever guessed or clamped, so nothing was spent.",
                 remedy: "Correct the parameter that is named and send the request again.",
             },
             Self::Unauthorized => Entry {

@@ -2,8 +2,7 @@
 
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -22,14 +21,11 @@ const FOR_GOOD: u64 = 31_536_000;
 pub(super) async fn distribution(
     State(shared): State<Shared>,
     Extension(visit): Extension<Visit>,
-    path: Result<Path<String>, PathRejection>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    // A path that does not decode names no app, like any other that is not granted.
-    let app = path.map(|Path(app)| app).unwrap_or_default();
     let terms = terms::terms(&headers);
-    match shared.pipeline.answer(&visit, &app, query.as_deref().unwrap_or_default(), terms).await {
+    match shared.pipeline.answer(&visit, query.as_deref().unwrap_or_default(), terms).await {
         Ok(served) => write(&served, &headers),
         Err(refusal) => Problem::from(refusal).into_response(),
     }

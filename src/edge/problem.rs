@@ -140,6 +140,15 @@ impl From<Refusal> for Problem {
             )
             .retry_after(wait),
             Refusal::NotGranted => new(Code::AppNotFound, "No app of this name or AppId is granted to the token's tenant."),
+            Refusal::AmbiguousApp => new(
+                Code::InvalidParameter,
+                "This name means different apps of the token's tenants: give the AppId, or name the tenant in Sluice-Tenant.",
+            )
+            .with("parameter", "app"),
+            Refusal::TenantNotHeld => {
+                new(Code::InvalidParameter, "Sluice-Tenant must name, once, a tenant that the token speaks for.")
+                    .with("parameter", "Sluice-Tenant")
+            }
             Refusal::Invalid(invalid) => from_invalid(invalid, label),
             Refusal::NotCached => new(Code::NotCached, "No fresh answer is held, and the request said only-if-cached."),
             Refusal::BudgetExhausted { wait } => new(

@@ -34,6 +34,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::Rejected(Rejected::InsufficientScope { missing: vec!["usage:read".into()] }),
         Refusal::Rejected(Rejected::KeysUnavailable { wait }),
         Refusal::NotGranted,
+        Refusal::AmbiguousApp,
+        Refusal::TenantNotHeld,
         Refusal::Invalid(Invalid::Parameter { name: "from".into(), detail: "is missing".into() }),
         Refusal::Invalid(Invalid::WindowTooLong { limit_seconds: 604_800 }),
         Refusal::Invalid(Invalid::OutsideHorizon { earliest: "2026-10-24T00:00:00+08:00".into() }),

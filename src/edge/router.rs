@@ -19,7 +19,7 @@ use super::front::{Front, front, panicked};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
-use super::visitor::visitor;
+use super::visitor::{SLUICE_TENANT, VariesByTenant, visitor};
 use super::{apps, distribution, etag, pages};
 use crate::pipeline::Pipeline;
 
@@ -30,6 +30,7 @@ pub(super) struct Shared {
     pub(super) rate_limits: Arc<RateLimits>,
 }
 
+const VARIES: &str = "Authorization, Origin, Accept-Encoding";
 const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
 
 /// The public listener's routes.
@@ -55,8 +56,13 @@ pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flig
 }
 
 /// What every answer depends on besides its target, in place of what the layers each say of it.
+///
+/// `Sluice-Tenant` is named to callers with a choice alone. To the others it can only be an error, and an answer kept by
+/// a browser without it, for the same token, is theirs whatever they write there.
 async fn varies(mut response: Response) -> Response {
-    response.headers_mut().insert(VARY, HeaderValue::from_static("Authorization, Origin, Accept-Encoding"));
+    let several = response.extensions().get::<VariesByTenant>().is_some();
+    let vary = if several { "Authorization, Origin, Accept-Encoding, Sluice-Tenant" } else { VARIES };
+    response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
     response
 }
 
@@ -72,6 +78,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
             CACHE_CONTROL,
             IF_NONE_MATCH,
             X_REQUEST_ID,
+            SLUICE_TENANT,
             named("prefer"),
             named("traceparent"),
         ])

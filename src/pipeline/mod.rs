@@ -23,7 +23,7 @@ use crate::cache::{Cache, Held, Sickbed};
 use crate::clock::Clock;
 use crate::query::{self, Askable, Asked};
 use crate::queue::{Joined, Outcome, Queue, Stake};
-use crate::tenancy::{Grant, Registry, Tenant};
+use crate::tenancy::{Acting, Grant, Registry, Tenant, Wanted};
 use crate::upstream::{Fault, Upstream};
 
 /// Who may ask for what. A reload swaps it whole; a request keeps the one it began with.
@@ -35,11 +35,11 @@ pub struct Policy {
     pub registry: Registry,
 }
 
-/// A verified caller, and the policy under which it was.
+/// A verified caller, and on whose behalf it makes this request: settled under one policy, which a reload does not change.
 #[derive(Clone, Debug)]
 pub struct Visit {
     caller: Caller,
-    policy: Arc<Policy>,
+    acting: Acting,
 }
 
 /// How a caller wants to be answered.
@@ -102,17 +102,18 @@ impl Pipeline {
         self.queue.clone().run(Arc::clone(&self.flights)).await;
     }
 
-    /// Verifies a token; `None` where the request carried none.
-    pub async fn identify(&self, token: Option<&str>) -> Result<Visit, Refusal> {
+    /// Verifies a token, `None` where the request carried none, and settles on whose behalf the request is made.
+    pub async fn identify(&self, token: Option<&str>, wanted: Wanted<'_>) -> Result<Visit, Refusal> {
         let policy = self.policy.load_full();
         let token = token.ok_or(Refusal::NoToken)?;
         let caller = policy.authenticator.authenticate(token).await.map_err(Refusal::Rejected)?;
-        Ok(Visit { caller, policy })
+        let acting = policy.registry.act(&caller, wanted);
+        Ok(Visit { caller, acting })
     }
 
-    /// Answers a question.
-    pub async fn answer(&self, visit: &Visit, app: &str, raw_query: &str, terms: Terms) -> Result<Served, Refusal> {
-        let grant = visit.policy.registry.grant(&visit.caller, app).map_err(|_| Refusal::NotGranted)?;
+    /// Answers a question about the app that the visit is for.
+    pub async fn answer(&self, visit: &Visit, raw_query: &str, terms: Terms) -> Result<Served, Refusal> {
+        let grant = visit.acting.grant()?.clone();
         let now = self.clock.now();
         let rules = &self.flights.rules;
         let asked = query::ask(&grant, raw_query, now, rules).map_err(Refusal::Invalid)?;
@@ -248,9 +249,9 @@ impl Visit {
         &self.caller
     }
 
-    /// Its tenant, where it is configured.
-    pub fn tenant(&self) -> Option<&Arc<Tenant>> {
-        self.policy.registry.tenant(&self.caller)
+    /// On whose behalf.
+    pub fn acting(&self) -> &Acting {
+        &self.acting
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::auth::Rejected;
 use crate::model::Blame;
 use crate::query::Invalid;
+use crate::tenancy::Denied;
 use crate::upstream::Fault;
 
 /// Why a request gets no answer.
@@ -19,6 +20,12 @@ pub enum Refusal {
     /// The app is not granted to the tenant, or there is no such app.
     #[error("no such app is granted to the tenant")]
     NotGranted,
+    /// The app's name means different apps of the caller's tenants.
+    #[error("the app's name means different apps of the caller's tenants")]
+    AmbiguousApp,
+    /// The caller does not speak for the tenant that it chose.
+    #[error("the caller does not speak for the tenant that it chose")]
+    TenantNotHeld,
     /// The question cannot be asked.
     #[error(transparent)]
     Invalid(Invalid),
@@ -57,7 +64,13 @@ impl Refusal {
             | Self::LineFull { .. }
             | Self::Draining
             | Self::Lost => Blame::Gateway,
-            Self::NoToken | Self::Rejected(_) | Self::NotGranted | Self::Invalid(_) | Self::NotCached => Blame::Caller,
+            Self::NoToken
+            | Self::Rejected(_)
+            | Self::NotGranted
+            | Self::AmbiguousApp
+            | Self::TenantNotHeld
+            | Self::Invalid(_)
+            | Self::NotCached => Blame::Caller,
             Self::Upstream(fault) => fault.kind.blame(),
         }
     }
@@ -68,6 +81,8 @@ impl Refusal {
             Self::NoToken => "no_token",
             Self::Rejected(rejected) => rejected.label(),
             Self::NotGranted => "not_granted",
+            Self::AmbiguousApp => "ambiguous_app",
+            Self::TenantNotHeld => "tenant_not_held",
             Self::Invalid(Invalid::Parameter { .. }) => "invalid_parameter",
             Self::Invalid(Invalid::WindowTooLong { .. }) => "window_too_long",
             Self::Invalid(Invalid::OutsideHorizon { .. }) => "outside_horizon",
@@ -84,5 +99,15 @@ impl Refusal {
     /// Whether a stale answer is better than this: when the caller did nothing wrong.
     pub(super) fn lets_stale_serve(&self) -> bool {
         self.blame() != Blame::Caller
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NotGranted => Self::NotGranted,
+            Denied::Ambiguous => Self::AmbiguousApp,
+            Denied::NotHeld => Self::TenantNotHeld,
+        }
     }
 }

@@ -1,16 +1,18 @@
 //! Caller + app name → `Grant`: which apps a tenant may read, and under which names.
 //!
-//! In: the verified tenant of a caller and the app as it stands in the path. Out: a `Grant`, which nothing else can
-//! make, or `NotGranted`, the same for an app of somebody else and for one that does not exist.
+//! In: the verified tenants of a caller and the app as it stands in the path. Out: on whose behalf the request is made,
+//! with a `Grant`, which nothing else can make, or `Denied`, the same for an app of somebody else and for one that does
+//! not exist.
 
+mod acting;
 pub(crate) mod config;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::acting::{Acting, Denied, Wanted};
 use self::config::TenantConfig;
 pub use self::config::{Config, Rate};
-use crate::auth::Caller;
 use crate::model::{AppId, TenantId};
 
 /// A team with its share of the budget and its apps.
@@ -37,11 +39,6 @@ pub struct Grant {
     app: Arc<App>,
 }
 
-/// The caller's tenant may not read this app, or there is no such app: the two are never told apart.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such app is granted to the caller's tenant")]
-pub struct NotGranted;
-
 /// All tenants. A reload builds a new one and swaps it whole.
 #[derive(Debug, Default)]
 pub struct Registry(HashMap<TenantId, Arc<Tenant>>);
@@ -51,11 +48,6 @@ impl Registry {
     pub fn new(config: &Config) -> Self {
         let tenants = config.tenants.iter().map(|tenant| (tenant.id.clone(), Arc::new(Tenant::new(tenant))));
         Self(tenants.collect())
-    }
-
-    /// The caller's tenant, where it is configured.
-    pub fn tenant(&self, caller: &Caller) -> Option<&Arc<Tenant>> {
-        self.0.get(caller.tenants().first())
     }
 
     /// Whether a tenant of this id is configured.
@@ -69,13 +61,6 @@ impl Registry {
         ids.sort_unstable();
         ids.dedup();
         ids
-    }
-
-    /// The caller's grant for the app of this name or AppId.
-    pub fn grant(&self, caller: &Caller, app: &str) -> Result<Grant, NotGranted> {
-        let tenant = self.tenant(caller).ok_or(NotGranted)?;
-        let app = tenant.by_word.get(app).ok_or(NotGranted)?;
-        Ok(Grant { tenant: Arc::clone(tenant), app: Arc::clone(app) })
     }
 }
 
@@ -138,3 +123,7 @@ impl Grant {
 #[cfg(test)]
 #[path = "registry_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "acting_tests.rs"]
+mod acting_tests;

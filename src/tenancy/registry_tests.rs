@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::config::AppConfig;
 use super::*;
+use crate::auth::Caller;
 use crate::settings::Settings;
 
 /// What the text configures, or the mistakes in it.
@@ -30,7 +31,7 @@ fn registry() -> Registry {
 }
 
 /// The name and the AppId of the app that is granted.
-fn granted(tenant: &str, word: &str) -> Result<(String, String), NotGranted> {
+fn granted(tenant: &str, word: &str) -> Result<(String, String), Denied> {
     let grant = registry().grant(&Caller::of_tenant(tenant), word)?;
     assert_eq!(grant.tenant().id().as_str(), tenant);
     Ok((grant.app().name().to_owned(), grant.app().id().to_string()))
@@ -68,17 +69,18 @@ fn an_app_of_somebody_else_is_like_one_that_does_not_exist() {
         ("BLUE", "classroom"),
         ("", "classroom"),
     ] {
-        assert_eq!(granted(tenant, word), Err(NotGranted), "{tenant} {word}");
+        assert_eq!(granted(tenant, word), Err(Denied::NotGranted), "{tenant} {word}");
     }
 }
 
 #[test]
 fn a_tenant_is_found_only_under_its_own_name() {
-    assert_eq!(registry().tenant(&Caller::of_tenant("idle")).map(|tenant| tenant.apps().count()), Some(0));
-    assert!(registry().tenant(&Caller::of_tenant("unknown")).is_none());
     let registry = registry();
-    let names = registry.tenant(&Caller::of_tenant("red")).unwrap().apps().map(App::name);
-    assert_eq!(names.collect::<Vec<_>>(), ["classroom", "stage"]);
+    let acting = |tenant| registry.act(&Caller::of_tenant(tenant), Wanted::default());
+    assert_eq!(acting("idle").tenant().map(|tenant| tenant.apps().count()), Some(0));
+    assert!(acting("unknown").tenant().is_none());
+    assert_eq!(acting("unknown").id().as_str(), "unknown");
+    assert_eq!(acting("red").apps().map(|(_, app)| app.name().to_owned()).collect::<Vec<_>>(), ["classroom", "stage"]);
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn rates_and_weights_have_defaults() {
 #[test]
 fn no_tenants_are_a_registry_of_nobody() {
     assert_eq!(read(""), Ok(Config::default()));
-    assert_eq!(Registry::default().grant(&Caller::of_tenant("a"), "b").err(), Some(NotGranted));
+    assert_eq!(Registry::default().grant(&Caller::of_tenant("a"), "b").err(), Some(Denied::NotGranted));
 }
 
 #[test]

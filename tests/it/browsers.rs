@@ -16,7 +16,9 @@ async fn a_configured_origin_may_read_answers_and_errors_and_asks_first_without_
         .send("OPTIONS", "/apps/app-0/distribution", "")
         .await;
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, OURS), "{preflight:?}");
-    assert!(preflight.header("access-control-allow-headers").contains("authorization"));
+    for header in ["authorization", "sluice-tenant"] {
+        assert!(preflight.header("access-control-allow-headers").contains(header), "{header}");
+    }
     assert_eq!(preflight.header("vary"), "Authorization, Origin, Accept-Encoding");
 
     let answer = house.asker("red").with_header("origin", OURS).ask("app-0", &settled_day(0)).await;

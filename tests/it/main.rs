@@ -27,5 +27,6 @@ mod patience;
 mod problems;
 mod publishers;
 mod revocation;
+mod several_tenants;
 mod stale;
 mod tokens;

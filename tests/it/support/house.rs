@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretSlice};
 use sluice::app::{Gateway, Past};
 use sluice::auth::keygen::{self, KeyPair};
-use sluice::auth::{Algorithm, Minter, NewToken, SigningKey};
+use sluice::auth::{Algorithm, Minter, NewToken, Shape, SigningKey};
 use sluice::clock::Clock;
 use sluice::config;
 use sluice::simulator::{self, Settings, Simulator};
@@ -155,8 +155,18 @@ impl House {
         self.token_with(|token| token.tenant = tenant)
     }
 
+    /// A token whose tenant claim is this list, for issuers with `tenant_rules`.
+    pub(crate) fn token_of(&self, entries: &[&str]) -> String {
+        let entries: Vec<String> = entries.iter().map(|&entry| entry.to_owned()).collect();
+        self.token_as(&Shape { entries: &entries, ..Shape::default() }, |_| ())
+    }
+
     /// A token that `change` has had its way with.
     pub(crate) fn token_with<'a>(&self, change: impl FnOnce(&mut NewToken<'a>)) -> String {
+        self.token_as(&Shape::default(), change)
+    }
+
+    fn token_as<'a>(&self, shape: &Shape<'_>, change: impl FnOnce(&mut NewToken<'a>)) -> String {
         let key =
             SigningKey::PrivateKeyPem(SecretSlice::from(self.pair.private_pem.expose_secret().as_bytes().to_vec()));
         let claim = Box::leak(Box::default());
@@ -173,7 +183,7 @@ impl House {
             not_before: None,
         };
         change(&mut token);
-        Minter::new(&key, &[], None).unwrap().mint(&token).unwrap()
+        Minter::new(&key, &[], None).unwrap().mint_as(&token, shape).unwrap()
     }
 
     /// How many calls the upstream saw.
