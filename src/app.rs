@@ -97,7 +97,7 @@ impl Gateway {
             clock: clock.clone(),
         }));
         let readiness = Readiness::default();
-        let router = edge::public(Arc::clone(&pipeline), &config.server.cors_origins, config.server.max_in_flight);
+        let router = edge::public(Arc::clone(&pipeline), &config.server);
         let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began };
         let (stop, stopped) = Stop::new();
         // What is under way when turns are no longer given is at most one call from its end.
@@ -108,6 +108,9 @@ impl Gateway {
         ];
         let running = Arc::clone(&pipeline);
         let dispatcher = tokio::spawn(async move { running.run().await });
+        if let Some(warning) = config.server.token_headers.warning() {
+            tracing::warn!("{warning}");
+        }
         tracing::info!(listen = %addresses.public, admin_listen = %addresses.admin, "serving");
         Ok(Self { pipeline, readiness, addresses, drain: config.server.drain, stop, tasks, dispatcher })
     }

@@ -76,6 +76,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.server.admin_listen.to_string(), "127.0.0.1:9090");
     assert_eq!((config.server.drain, config.server.max_in_flight), (30 * second, 10_000));
     assert!(config.server.cors_origins.is_empty());
+    assert_eq!(config.server.token_headers, edge::TokenHeaders::default());
+    assert_eq!(config.server.token_headers.warning(), None);
     assert_eq!(config.upstream.endpoint.as_str(), "https://rtc.volcengineapi.com/");
     assert_eq!((&*config.upstream.region, &*config.upstream.service), ("cn-north-1", "rtc"));
     assert_eq!((&*config.upstream.version, config.upstream.timeout), ("2020-12-01", 10 * second));
@@ -101,6 +103,7 @@ listen = "0.0.0.0:8080"
 admin_listen = "127.0.0.1:9090"
 drain = "30s"
 cors_origins = []
+token_headers = []
 max_in_flight = 10000
 [upstream]
 endpoint = "https://rtc.volcengineapi.com"
@@ -236,6 +239,7 @@ fn the_environment_overrides_the_file() {
         &[
             ("SLUICE_SERVER__LISTEN", "127.0.0.1:2"),
             ("SLUICE_SERVER__CORS_ORIGINS", "https://a.example, https://b.example:8443"),
+            ("SLUICE_SERVER__TOKEN_HEADERS", "X-One, X-Two"),
             ("SLUICE_CACHE__MAX_BYTES", "64MiB"),
             ("SLUICE_QUEUE__PER_TENANT", "7"),
             ("SLUICE_UPSTREAM__SECRET_ACCESS_KEY", "from-the-environment"),
@@ -247,6 +251,7 @@ fn the_environment_overrides_the_file() {
     let loaded = loaded.unwrap();
     assert_eq!(loaded.config.server.listen.port(), 2);
     assert_eq!(loaded.config.server.cors_origins, ["https://a.example", "https://b.example:8443"]);
+    assert!(loaded.config.server.token_headers.warning().unwrap().contains("a token in X-One, X-Two;"));
     assert_eq!((loaded.config.cache.max_bytes, loaded.config.queue.per_tenant), (64 << 20, 7));
     assert_eq!(loaded.config.upstream.credentials.secret_access_key.expose_secret(), "from-the-environment");
     assert_eq!(loaded.config.upstream.credentials.access_key_id.expose_secret(), ID);
@@ -326,6 +331,20 @@ fn an_issuer_that_discovery_starts_from_is_a_url_and_what_is_assumed_is_printed(
     for line in ["keys_lifetime = \"60s\"", "keys_max_age = \"24h\"", "keys_cooldown = \"30s\""] {
         assert!(printed.contains(line), "{line} {printed}");
     }
+}
+
+#[test]
+fn a_header_that_cannot_carry_a_token_is_refused_with_the_reason() {
+    let text =
+        "[server]\ntoken_headers = ['X Token', 'authorization', 'Cookie', 'Host', 'TE', 'X-Request-Id', 'X-A', 'x-a']";
+    let expected = r#"sluice.toml:2: server.token_headers: "X Token" will not do: not the name of a header; write for example "X-Forwarded-Access-Token"
+sluice.toml:2: server.token_headers: "authorization" will not do: it is always read, and before all of these; leave it out
+sluice.toml:2: server.token_headers: "Cookie" will not do: browsers send it on their own, whichever page asks
+sluice.toml:2: server.token_headers: "Host" will not do: it belongs to the connection and not to the request
+sluice.toml:2: server.token_headers: "TE" will not do: it belongs to the connection and not to the request
+sluice.toml:2: server.token_headers: "X-Request-Id" will not do: it means something else already
+sluice.toml:2: server.token_headers: "x-a" will not do: it is named twice; letters of either case are the same"#;
+    assert_eq!(said_of(text), expected);
 }
 
 #[test]

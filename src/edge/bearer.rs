@@ -1,9 +1,10 @@
-//! The token in the `Authorization` header (RFC 6750, section 2.1), and nowhere else.
+//! The token in the `Authorization` header (RFC 6750, section 2.1); without that header, in those that a proxy in
+//! front may set; and nowhere else.
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 
-/// What the header holds.
+/// What the headers hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Bearer<'a> {
     /// No header.
@@ -14,43 +15,83 @@ pub(super) enum Bearer<'a> {
     Malformed,
 }
 
-pub(super) fn bearer(headers: &HeaderMap) -> Bearer<'_> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+/// Reads the first of these headers that is there, however it is filled: a caller whose token is refused is never
+/// taken for somebody else because of another header.
+pub(super) fn bearer<'a>(headers: &'a HeaderMap, others: &[HeaderName]) -> Bearer<'a> {
+    let in_authorization = only(headers, &AUTHORIZATION, with_scheme);
+    let in_others = || {
+        let read = |name| only(headers, name, |value| with_scheme(value).or(Some(value)));
+        others.iter().map(read).find(|read| *read != Bearer::Absent).unwrap_or(Bearer::Absent)
+    };
+    if in_authorization == Bearer::Absent { in_others() } else { in_authorization }
+}
+
+/// The token in the one header of this name.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName, token: impl Fn(&'a str) -> Option<&'a str>) -> Bearer<'a> {
+    let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Bearer::Absent };
     if values.next().is_some() {
         return Bearer::Malformed;
     }
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        let one = !token.is_empty() && !token.contains([' ', ',', '\t']);
-        (scheme.eq_ignore_ascii_case("bearer") && one).then_some(token)
-    });
-    token.map_or(Bearer::Malformed, Bearer::Token)
+    let token = value.to_str().ok().and_then(token);
+    let one = token.filter(|token| !token.is_empty() && !token.contains([' ', ',', '\t']));
+    one.map_or(Bearer::Malformed, Bearer::Token)
+}
+
+fn with_scheme(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(values: &[&str]) -> String {
+    /// Reads headers, each written as `name: value`, where `x-first` and `x-second` may carry a token.
+    fn read(lines: &[&str]) -> String {
         let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(AUTHORIZATION, value.parse().unwrap());
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap();
+            headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        format!("{:?}", bearer(&headers))
+        let others = ["x-first", "x-second"].map(HeaderName::from_static);
+        format!("{:?}", bearer(&headers, &others))
     }
 
     #[test]
     fn exactly_one_bearer_token_is_taken() {
         assert_eq!(read(&[]), "Absent");
         for good in ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c"] {
-            assert_eq!(read(&[good]), "Token(\"a.b.c\")", "{good}");
+            assert_eq!(read(&[&format!("authorization: {good}")]), "Token(\"a.b.c\")", "{good}");
         }
         for bad in
             ["Bearer", "Bearer ", "Bearer  a.b.c", "Bearer a.b.c, Bearer d", "Basic a.b.c", "a.b.c", "Bearer\ta.b.c"]
         {
-            assert_eq!(read(&[bad]), "Malformed", "{bad}");
+            assert_eq!(read(&[&format!("authorization: {bad}")]), "Malformed", "{bad}");
         }
-        assert_eq!(read(&["Bearer a.b.c", "Bearer a.b.c"]), "Malformed");
+        assert_eq!(read(&["authorization: Bearer a.b.c", "authorization: Bearer a.b.c"]), "Malformed");
+    }
+
+    #[test]
+    fn another_header_holds_a_bare_token_and_may_name_the_scheme() {
+        for good in ["a.b.c", "Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c"] {
+            assert_eq!(read(&[&format!("x-first: {good}")]), "Token(\"a.b.c\")", "{good}");
+        }
+        for bad in ["", "Bearer ", "Bearer  a.b.c", "a.b.c, d", "a.b.c,d", "Basic a.b.c", "a\tb", " a.b.c", "\u{fc}"] {
+            assert_eq!(read(&[&format!("x-first: {bad}")]), "Malformed", "{bad}");
+        }
+        assert_eq!(read(&["x-first: a.b.c", "x-first: a.b.c"]), "Malformed");
+        assert_eq!(read(&["x-third: a.b.c"]), "Absent");
+    }
+
+    #[test]
+    fn the_first_header_that_is_there_is_taken_however_it_is_filled() {
+        assert_eq!(read(&["x-second: b", "x-first: a"]), "Token(\"a\")");
+        assert_eq!(read(&["x-second: b", "x-first: "]), "Malformed");
+        assert_eq!(read(&["x-second: b"]), "Token(\"b\")");
+        assert_eq!(read(&["x-first: a", "authorization: Bearer c"]), "Token(\"c\")");
+        for bad in ["Basic c", "c", ""] {
+            assert_eq!(read(&["x-first: a", &format!("authorization: {bad}")]), "Malformed", "{bad}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::token_headers::TokenHeaders;
 use crate::settings::Section;
 
 /// The two listeners and their bounds.
@@ -18,6 +19,8 @@ pub struct Config {
     pub drain: Duration,
     /// Origins whose pages may read answers.
     pub cors_origins: Vec<HeaderValue>,
+    /// Headers besides `Authorization` in which a proxy in front hands over the caller's token.
+    pub token_headers: TokenHeaders,
     /// Requests under way at a time.
     pub max_in_flight: usize,
 }
@@ -36,6 +39,7 @@ impl Config {
             let parsed: Result<Vec<_>, _> = origins.iter().map(|text| origin(text)).collect();
             parsed.map_err(|fault| section.reject("cors_origins", fault)).ok()
         });
+        let token_headers = TokenHeaders::read(section);
         let plain = section.absent("tls_cert_file", NO_TLS).zip(section.absent("tls_key_file", NO_TLS));
         plain?;
         // Port 0 takes any that is free, for each listener another.
@@ -48,6 +52,7 @@ impl Config {
             admin_listen: admin_listen?,
             drain: drain?,
             cors_origins: cors_origins?,
+            token_headers: token_headers?,
             max_in_flight: usize::try_from(max_in_flight?).unwrap_or(usize::MAX),
         })
     }

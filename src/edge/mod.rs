@@ -18,6 +18,7 @@ mod request_id;
 mod revoke;
 mod router;
 mod terms;
+mod token_headers;
 mod visitor;
 
 pub use self::admin::{Admin, Readiness};
@@ -25,3 +26,4 @@ pub use self::catalogue::{CATALOGUE, Code};
 pub use self::config::Config;
 pub use self::listener::{Listener, Stop};
 pub use self::router::public;
+pub use self::token_headers::TokenHeaders;

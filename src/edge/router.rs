@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -15,10 +16,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
+use super::config::Config;
 use super::front::{Front, front, panicked};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
+use super::token_headers::TokenHeaders;
 use super::visitor::{SLUICE_TENANT, VariesByTenant, visitor};
 use super::{apps, distribution, etag, pages};
 use crate::pipeline::Pipeline;
@@ -28,14 +31,15 @@ use crate::pipeline::Pipeline;
 pub(super) struct Shared {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) rate_limits: Arc<RateLimits>,
+    pub(super) token_headers: Arc<TokenHeaders>,
 }
 
-const VARIES: &str = "Authorization, Origin, Accept-Encoding";
 const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
 
 /// The public listener's routes.
-pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flight: usize) -> Router {
-    let shared = Shared { pipeline, rate_limits: Arc::default() };
+pub fn public(pipeline: Arc<Pipeline>, config: &Config) -> Router {
+    let token_headers = Arc::new(config.token_headers.clone());
+    let shared = Shared { pipeline, rate_limits: Arc::default(), token_headers };
     let method_not_allowed = || async { Problem::method_not_allowed("GET, HEAD").into_response() };
     let router = Router::new()
         .route("/apps", get(apps::apps))
@@ -46,27 +50,43 @@ pub fn public(pipeline: Arc<Pipeline>, cors_origins: &[HeaderValue], max_in_flig
         .fallback(|| async { Problem::not_found().into_response() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(Front::new(max_in_flight), front))
+        .layer(middleware::from_fn_with_state(Front::new(config.max_in_flight), front))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);
     // Without origins there is nothing to add: the layer would answer every OPTIONS.
-    let router = if cors_origins.is_empty() { router } else { router.layer(cors(cors_origins)) };
-    router.layer(middleware::map_response(varies))
+    let router = if config.cors_origins.is_empty() { router } else { router.layer(cors(&config.cors_origins)) };
+    router.layer(middleware::map_response_with_state(Varies::new(&config.token_headers), varies))
 }
 
-/// What every answer depends on besides its target, in place of what the layers each say of it.
-///
-/// `Sluice-Tenant` is named to callers with a choice alone. To the others it can only be an error, and an answer kept by
-/// a browser without it, for the same token, is theirs whatever they write there.
-async fn varies(mut response: Response) -> Response {
-    let several = response.extensions().get::<VariesByTenant>().is_some();
-    let vary = if several { "Authorization, Origin, Accept-Encoding, Sluice-Tenant" } else { VARIES };
-    response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+/// What answers depend on besides their target.
+#[derive(Clone, Debug)]
+struct Varies {
+    usually: HeaderValue,
+    /// Where the caller has a choice of tenants. To the others `Sluice-Tenant` can only be an error, and an answer kept
+    /// by a browser without it, for the same token, is theirs whatever they write there.
+    by_tenant: HeaderValue,
+}
+
+impl Varies {
+    fn new(token_headers: &TokenHeaders) -> Self {
+        let ours = ["Authorization", "Origin", "Accept-Encoding"].into_iter();
+        let names: Vec<_> = ours.chain(token_headers.spelled().iter().map(String::as_str)).collect();
+        let names = names.join(", ");
+        let value = |text: &str| HeaderValue::from_str(text).expect("names of headers can stand in a header");
+        Self { by_tenant: value(&format!("{names}, Sluice-Tenant")), usually: value(&names) }
+    }
+}
+
+/// Says so in place of what the layers each say of it.
+async fn varies(State(varies): State<Varies>, mut response: Response) -> Response {
+    let by_tenant = response.extensions().get::<VariesByTenant>().is_some();
+    response.headers_mut().insert(VARY, if by_tenant { varies.by_tenant } else { varies.usually });
     response
 }
 
-/// Who may read answers from a page.
+/// Who may read answers from a page. The headers of `server.token_headers` are not among those that it may send: they
+/// are for a proxy to set, and a page has `Authorization`.
 fn cors(origins: &[HeaderValue]) -> CorsLayer {
     let named = HeaderName::from_static;
     CorsLayer::new()

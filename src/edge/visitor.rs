@@ -35,7 +35,7 @@ pub(super) async fn visitor(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let token = match bearer(request.headers()) {
+    let token = match bearer(request.headers(), shared.token_headers.names()) {
         Bearer::Absent => None,
         Bearer::Token(token) => Some(token),
         // Not a token by its very form: the verifier refuses it like any other that fails.

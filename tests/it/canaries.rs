@@ -27,6 +27,7 @@ async fn no_secret_is_ever_printed() {
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 drain = "0s"
+token_headers = ["X-Forwarded-Access-Token"]
 [upstream]
 endpoint = "{}"
 timeout = "1s"
@@ -63,6 +64,13 @@ log = "trace"
     outputs.push(format!("{:?}", asker.get("/apps/other/distribution").await));
     outputs.push(format!("{:?}", Asker::new(base.clone(), Some(format!("{token}x"))).get("/apps").await));
     outputs.push(format!("{:?}", asker.get(&format!("/apps/{token}/distribution")).await));
+    let by_proxy = |value: &str| Asker::new(base.clone(), None).with_header("x-forwarded-access-token", value);
+    let reply = by_proxy(&token).get("/apps").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    outputs.push(format!("{reply:?}"));
+    for bad in [format!("{token}x"), format!("Bearer {token}, {token}"), format!("Basic {token}")] {
+        outputs.push(format!("{:?}", by_proxy(&bad).get("/apps").await));
+    }
     for (day, fault) in [
         (1, Fault::ErrorInside200("SignatureDoesNotMatch".to_owned())),
         (2, Fault::Malformed),

@@ -55,6 +55,30 @@ fn check_prints_all_of_what_would_run_with_secrets_masked() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_set_a_token_header_is_noted_by_check_and_warned_of_by_serve() {
+    let says = "only a proxy that overwrites what its clients send there may set it";
+    let server = "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndrain = \"0s\"";
+    for (line, times) in [("", 0), ("token_headers = [\"X-Forwarded-Access-Token\"]", 1)] {
+        let files = Files::new(&format!("[server]\n{server}\n{line}\n{}", good()));
+        let output = files.run(&["check"]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let told = text(&output.stderr);
+        assert_eq!(told.matches(says).count(), times, "{told}");
+        assert!(!text(&output.stdout).contains(says), "what would run is printed alone");
+        assert_eq!(warnings(&files).await.matches(says).count(), times);
+    }
+}
+
+/// The warnings of a gateway that serves and is stopped again.
+async fn warnings(files: &Files) -> String {
+    let mut process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
+    process.prints(|text| text.contains("\"message\":\"serving\"").then_some(())).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0));
+    process.printed().lines().filter(|line| line.contains("\"WARN\"")).collect()
+}
+
 #[test]
 fn check_tells_every_mistake_at_once_with_its_key_and_line() {
     let files = Files::new(BAD);

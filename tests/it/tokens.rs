@@ -55,6 +55,44 @@ async fn every_failed_check_looks_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxys_header_counts_where_it_is_configured_and_authorization_is_absent() {
+    let toml = "[server]\ntoken_headers = [\"X-Forwarded-Access-Token\", \"X-Auth-Request-Access-Token\"]";
+    let house = Plan::default().with_toml(toml).build().await;
+    let (red, green) = (house.token("red"), house.token("green"));
+    let tenant = |reply: &Reply| reply.json()["tenant"].as_str().map(str::to_owned);
+    let (first, second) = ("x-forwarded-access-token", "x-auth-request-access-token");
+    for value in [red.clone(), format!("Bearer {red}"), format!("bearer {red}")] {
+        let reply = house.stranger().with_header(first, &value).with_header(second, &green).get("/apps").await;
+        assert_eq!((reply.status, tenant(&reply).as_deref()), (200, Some("red")), "{reply:?}");
+    }
+    let by_second = house.stranger().with_header(second, &green).get("/apps").await;
+    assert_eq!(tenant(&by_second).as_deref(), Some("green"));
+    let both = house.asker("green").with_header(first, &red).get("/apps").await;
+    assert_eq!(tenant(&both).as_deref(), Some("green"), "Authorization alone counts");
+
+    for bad in [String::new(), format!("{red}x"), format!("{red}, {red}"), format!("Bearer  {red}"), "a b".to_owned()] {
+        is_refused(&house.stranger().with_header(first, &bad).with_header(second, &green).get("/apps").await);
+    }
+    is_refused(&house.stranger().with_header(first, &red).with_header(first, &red).get("/apps").await);
+    is_refused(&house.stranger().with_header("authorization", "Basic x").with_header(first, &red).get("/apps").await);
+
+    let without = house.stranger().get("/apps").await;
+    assert_eq!(without.header("www-authenticate"), "Bearer realm=\"sluice\"", "no token at all");
+    let vary = "Authorization, Origin, Accept-Encoding, X-Forwarded-Access-Token, X-Auth-Request-Access-Token";
+    for reply in [by_second, without, house.stranger().get("/problems").await] {
+        assert_eq!(reply.header("vary"), vary);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxys_header_means_nothing_unless_it_is_configured() {
+    let house = house().await;
+    let reply = house.stranger().with_header("x-forwarded-access-token", &house.token("red")).get("/apps").await;
+    assert_eq!((reply.status, reply.header("vary")), (401, "Authorization, Origin, Accept-Encoding"));
+    assert_eq!(reply.header("www-authenticate"), "Bearer realm=\"sluice\"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_anywhere_but_in_its_header_is_no_token() {
     let house = house().await;
     let token = house.token("red");

@@ -1,12 +1,14 @@
 //! Asking over HTTP and reading what comes back.
 
 use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 
-/// A client is costly to make (it reads the system's certificates); a house makes one.
+/// A client is costly to make (it reads the system's certificates); a house makes one. It follows no redirect, so that
+/// a test would see one.
 fn client() -> Client {
-    Client::builder().no_proxy().build().unwrap()
+    Client::builder().no_proxy().redirect(Policy::none()).build().unwrap()
 }
 
 /// A client with a token.

@@ -24,7 +24,7 @@ pub(crate) struct Plan {
     /// The upstream's manners.
     pub(crate) upstream: Settings,
     /// TOML over the defaults. May not repeat the sections of `House`.
-    pub(crate) toml: &'static str,
+    pub(crate) toml: String,
     /// Lines of `[upstream]`.
     pub(crate) upstream_toml: &'static str,
     /// Lines of `[[issuers]]`.
@@ -45,7 +45,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             upstream: Settings::default(),
-            toml: "",
+            toml: String::new(),
             upstream_toml: "",
             issuer_toml: "",
             more_issuers: String::new(),
@@ -63,8 +63,8 @@ impl Plan {
         Self { upstream: Settings { latency, ..Settings::default() }, ..Self::default() }
     }
 
-    pub(crate) fn with_toml(self, toml: &'static str) -> Self {
-        Self { toml, ..self }
+    pub(crate) fn with_toml(self, toml: impl Into<String>) -> Self {
+        Self { toml: toml.into(), ..self }
     }
 
     /// With issuers of these names and these lines. Their audiences are `sluice` and `RESOURCE`.
