@@ -38,3 +38,35 @@ async fn without_origins_no_page_may_read() {
     let reply = house.asker("red").with_header("origin", OURS).ask("app-0", &settled_day(0)).await;
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (200, ""));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_ever_a_redirect() {
+    let house = Plan::default().build().await;
+    let (from, to) = settled_day(0);
+    for path in [
+        "/",
+        "//",
+        "/apps/",
+        "//apps",
+        "/apps//distribution",
+        "/apps/app-0",
+        "/apps/app-0/distribution/",
+        "/APPS",
+        "/apps/%2e%2e/apps",
+        "/problems/",
+        "/problems/unauthorized/",
+        "/login",
+        "/oauth2/callback?code=x",
+        "/index.html",
+        "/apps",
+        &format!("/apps/app-0/distribution?from={from}&to={to}&dim=province"),
+    ] {
+        for asker in [house.stranger(), house.asker("red"), house.stranger().with_token("rubbish")] {
+            for asker in [asker.clone(), asker.with_header("x-requested-with", "XMLHttpRequest")] {
+                let reply = asker.get(path).await;
+                assert!(!(300..400).contains(&reply.status), "{path}: {reply:?}");
+                assert_eq!(reply.header("location"), "", "{path}: {reply:?}");
+            }
+        }
+    }
+}
