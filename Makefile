@@ -5,7 +5,7 @@ DENY_VERSION = 0.20.2
 TOOLS = target/tools
 PROVIDER = tests/oidc-provider/node_modules/.package-lock.json
 
-.PHONY: help demo test curl check fmt lint doc deny advisories release clean
+.PHONY: help demo test programs check fmt lint doc deny advisories release clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -13,15 +13,15 @@ help:            ## list these commands
 demo:            ## a simulated upstream, a gateway, two tenants and curl lines; Ctrl-C stops it
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
 
-test: curl $(PROVIDER)  ## all tests; installs what they run besides our own programs
+test: programs $(PROVIDER)  ## all tests; installs what they run besides our own programs
 	$(CARGO) test --locked
 
-curl:
-	command -v curl || { apt-get update && apt-get install -y curl; }
+programs:
+	command -v curl && command -v chromium || { apt-get update && apt-get install -y curl chromium; }
+	command -v npm || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
 
 # What the lock file names is all that comes in, and none of it runs a script of its own here.
-$(PROVIDER): tests/oidc-provider/package-lock.json
-	command -v npm || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
+$(PROVIDER): tests/oidc-provider/package-lock.json | programs
 	npm ci --prefix tests/oidc-provider --no-audit --no-fund --ignore-scripts
 
 check: fmt lint doc deny test  ## exactly what CI runs

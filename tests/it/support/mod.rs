@@ -1,7 +1,8 @@
-//! What the tests build from: a house (upstream and gateway in this process), askers, an OpenID
-//! provider, and days to ask for.
+//! What the tests build from: a house (upstream and gateway in this process), askers, identity providers, a browser, and
+//! days to ask for.
 
 mod asking;
+mod browser;
 mod days;
 mod house;
 mod oidc;
@@ -9,6 +10,7 @@ mod process;
 mod provider;
 
 pub(crate) use asking::{Asker, Reply};
+pub(crate) use browser::Site;
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
 pub(crate) use oidc::{OidcProvider, Requests};

@@ -92,7 +92,7 @@ impl Process {
         let output = tempfile::tempdir().unwrap();
         let file = |name: &str| Stdio::from(std::fs::File::create(output.path().join(name)).unwrap());
         let child = command.stdin(Stdio::piped()).stdout(file("stdout")).stderr(file("stderr")).spawn();
-        let child = child.unwrap_or_else(|fault| panic!("{command:?}: {fault}"));
+        let child = child.unwrap_or_else(|fault| panic!("{command:?} cannot be run: {fault}"));
         Self { child, output }
     }
 
