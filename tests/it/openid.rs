@@ -167,3 +167,15 @@ async fn known_keys_keep_working_when_the_provider_stops_for_good() {
     }
     assert_eq!(house.operator().get("/readyz").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_groups_are_tenants_where_rules_say_so_and_its_tokens_are_access_tokens_by_their_profile() {
+    let provider = OidcProvider::start().await;
+    let lines = "discovery = true\ntyp = \"at+jwt\"\ntenant_claim = \"groups\"\n\
+                 tenant_rules = [{ value = \"*\", tenant = \"*\" }]";
+    let house = Plan::default().with_issuers(&[(provider.issuer().to_owned(), lines.to_owned())]).build().await;
+    let many = house.bearer(provider.token("robot-many", RESOURCE).await).get("/apps").await;
+    assert_eq!((many.status, &many.json()["tenants"]), (200, &json!(["red", "green"])), "{many:?}");
+    let groupless = house.bearer(provider.token("robot-red", RESOURCE).await).get("/apps").await;
+    assert_eq!(groupless.status, 401, "it has a tenant and no groups");
+}

@@ -4,7 +4,7 @@
 use super::place::PlaceFault;
 use crate::auth::config::ConfigFault;
 
-/// What went wrong on a visit to the publisher of keys.
+/// What went wrong with a look at an issuer's published keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchFault {
     /// No connection: no address, nobody there, or TLS failed.

@@ -58,9 +58,9 @@ struct Shelf {
     allowed: Vec<Algorithm>,
     held: ArcSwapOption<Held>,
     desk: Mutex<Desk>,
-    /// How many visits have ended.
+    /// How many looks have ended.
     ended: watch::Sender<u64>,
-    /// Wakes the task when a visit is asked for.
+    /// Wakes the task when a look is asked for.
     demand: Notify,
     waiting: Semaphore,
 }
@@ -74,16 +74,16 @@ struct Held {
     seen_at: Timestamp,
 }
 
-/// How the visits stand. One lock, so that what is asked for and what is done cannot miss each other.
+/// How the looks stand. One lock, so that what is asked for and what is done cannot miss each other.
 #[derive(Default)]
 struct Desk {
-    /// The number of the last visit that began.
+    /// The number of the last look that began.
     begun: u64,
-    /// The visit that unknown keys asked for last, and when they did.
+    /// The look that unknown keys asked for last, and when they did.
     asked_for: Option<(u64, Instant)>,
-    /// When the next visit is due anyway.
+    /// When the next look is due anyway.
     due: Option<Instant>,
-    /// What the last visit failed of.
+    /// What the last look failed of.
     fault: Option<FetchFault>,
 }
 
@@ -94,9 +94,7 @@ pub struct ProviderStanding {
     pub source: &'static str,
     /// When they were last seen.
     pub fetched_at: Option<Timestamp>,
-    /// Whether there are keys to verify with.
-    pub has_keys: bool,
-    /// What the last visit failed of, if it did.
+    /// What the last look failed of, if it did.
     pub fault: Option<FetchFault>,
 }
 
@@ -143,9 +141,9 @@ impl Provider {
     /// Waits for a look that may find other keys than those held, where one is under way or may be asked for.
     pub(super) async fn renewed(&self) {
         let Ok(_seat) = self.shelf.waiting.try_acquire() else { return };
-        let Some(visit) = self.shelf.visit_to_await() else { return };
+        let Some(look) = self.shelf.look_to_await() else { return };
         let mut ended = self.shelf.ended.subscribe();
-        let arrival = ended.wait_for(|ended| *ended >= visit);
+        let arrival = ended.wait_for(|ended| *ended >= look);
         // Too late is as good as nothing found: the caller looks at what is held then.
         let _in_time = timeout(PATIENCE, arrival).await;
     }
@@ -161,7 +159,6 @@ impl Provider {
         ProviderStanding {
             source: self.shelf.published.place.label(),
             fetched_at: self.shelf.held.load().as_ref().map(|held| held.seen_at),
-            has_keys: self.keys().is_some(),
             fault: self.shelf.desk().fault.clone(),
         }
     }
@@ -178,27 +175,27 @@ impl Shelf {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The visit whose end may bring what was missed, asked for if it may be.
-    fn visit_to_await(&self) -> Option<u64> {
+    /// The look whose end may bring what was missed, asked for if it may be.
+    fn look_to_await(&self) -> Option<u64> {
         let has_keys = self.keys().is_some();
         let mut desk = self.desk();
         let (begun, ended) = (desk.begun, *self.ended.borrow());
         if !has_keys {
-            // The rounds look for the first keys by themselves; a visit that is under way may bring them.
+            // The rounds look for the first keys by themselves; a look that is under way may bring them.
             return (begun > ended || begun == 0).then_some(begun.max(1));
         }
-        if let Some((visit, asked_at)) = desk.asked_for {
-            if visit > ended {
-                return Some(visit);
+        if let Some((look, asked_at)) = desk.asked_for {
+            if look > ended {
+                return Some(look);
             }
             if asked_at.elapsed() < self.published.cooldown {
                 return None;
             }
         }
         // Not one that is under way: it may have looked before the key was published.
-        let visit = begun + 1;
-        desk.asked_for = Some((visit, Instant::now()));
+        let look = begun + 1;
+        desk.asked_for = Some((look, Instant::now()));
         self.demand.notify_one();
-        Some(visit)
+        Some(look)
     }
 }

@@ -1,6 +1,6 @@
 //! The way to an issuer's published keys over HTTP: place in, the bytes of a key set out.
 //!
-//! Whatever is at the other end, a visit is bounded in time and in bytes, goes to no host that was not allowed, and
+//! Whatever is at the other end, a look is bounded in time and in bytes, goes to no host that was not allowed, and
 //! sends nothing but a plain GET.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,7 +41,7 @@ pub(super) struct Publisher {
     client: KeyClient,
     issuer: Arc<str>,
     place: Place,
-    /// Where discovery led to, for visits that cannot wait for it.
+    /// Where discovery led to, for looks that cannot wait for it.
     found: Mutex<Option<Url>>,
 }
 

@@ -66,7 +66,7 @@ impl<P: Publish> Rounds<P> {
     /// For ever.
     pub(super) async fn run(mut self) {
         loop {
-            let rest = self.visit().await;
+            let rest = self.look().await;
             let due = Instant::now() + rest;
             self.shelf.desk().due = Some(due);
             self.rest_until(due).await;
@@ -74,11 +74,11 @@ impl<P: Publish> Rounds<P> {
     }
 
     /// One look. Gives the rest until the next.
-    async fn visit(&mut self) -> Duration {
-        let (visit, asked_for) = {
+    async fn look(&mut self) -> Duration {
+        let (look, asked_for) = {
             let mut desk = self.shelf.desk();
             desk.begun += 1;
-            (desk.begun, desk.asked_for.is_some_and(|(visit, _)| visit == desk.begun))
+            (desk.begun, desk.asked_for.is_some_and(|(look, _)| look == desk.begun))
         };
         // Who waits for an unknown key does not wait for a discovery document too.
         let fetched = self.publisher.fetch(asked_for).await;
@@ -90,7 +90,7 @@ impl<P: Publish> Rounds<P> {
             }
             Err(fault) => self.failed(&fault),
         };
-        self.shelf.ended.send_replace(visit);
+        self.shelf.ended.send_replace(look);
         rest
     }
 
@@ -155,11 +155,11 @@ impl<P: Publish> Rounds<P> {
         rest
     }
 
-    /// Rests, unless a visit is asked for.
+    /// Rests, unless a look is asked for.
     async fn rest_until(&self, due: Instant) {
         let is_asked = || {
             let desk = self.shelf.desk();
-            desk.asked_for.is_some_and(|(visit, _)| visit > desk.begun)
+            desk.asked_for.is_some_and(|(look, _)| look > desk.begun)
         };
         while !is_asked() {
             tokio::select! {
