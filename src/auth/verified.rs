@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::caller::Caller;
@@ -85,6 +86,28 @@ impl Default for VerifiedTokens {
         let weight = |_: &TokenHash, verified: &Arc<Verified>| {
             u32::try_from(OVERHEAD + mem::size_of::<Verified>() + verified.caller.text_bytes()).unwrap_or(u32::MAX)
         };
-        Self(Cache::builder().max_capacity(MOST_BYTES).weigher(weight).support_invalidation_closures().build())
+        let cache = Cache::builder().max_capacity(MOST_BYTES).weigher(weight).eviction_policy(EvictionPolicy::lru());
+        Self(cache.support_invalidation_closures().build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_thousand_callers_are_remembered_and_their_number_is_bounded() {
+        let tokens = VerifiedTokens::default();
+        let keep = |number: u32| {
+            let caller = Caller::of_tenant("team-classroom");
+            let generation = Generation { policy: 1, keys: 1 };
+            tokens.keep(TokenHash::of(&number.to_string()), Verified { caller, generation, dies_at: Timestamp::MAX });
+        };
+        (0..100_000).for_each(keep);
+        assert_eq!(tokens.len(), 100_000);
+        (100_000..200_000).for_each(keep);
+        assert!((100_000..150_000).contains(&tokens.len()), "{}", tokens.len());
+        assert!(tokens.get(&TokenHash::of("199999")).is_some(), "the newest stays");
+        assert!(tokens.get(&TokenHash::of("0")).is_none(), "the longest unused goes");
     }
 }

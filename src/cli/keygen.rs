@@ -13,9 +13,9 @@ use crate::settings::written_text;
 
 /// Make a key to sign tokens with, and the lines that configure it.
 ///
-/// It is meant for development and for an issuer of one's own. Writes private.pem, public.pem and jwks.json (for HS256, HS384 and HS512: secret.key) and prints the lines of
-/// configuration that use them. The private key and the secret are readable by their owner alone, and are never
-/// printed. No file is ever overwritten.
+/// It is meant for development and for an issuer of one's own. Writes private.pem, public.pem and jwks.json (for HS256,
+/// HS384 and HS512: secret.key) and prints the lines of configuration that use them. The private key and the secret are
+/// readable by their owner alone, and are never printed. No file is ever overwritten.
 #[derive(Debug, clap::Args)]
 pub(super) struct Keygen {
     /// What it signs with: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, HS256, HS384 or HS512
