@@ -3,15 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretSlice};
 use sluice::app::{Gateway, Past};
-use sluice::auth::keygen::{self, KeyPair};
-use sluice::auth::{Algorithm, Minter, NewToken, Shape, SigningKey};
+use sluice::auth::{Algorithm, NewToken, Shape};
 use sluice::clock::Clock;
 use sluice::config;
 use sluice::simulator::{self, Settings, Simulator};
 
-use super::Asker;
+use super::{Asker, Key};
 
 pub(crate) const TENANTS: [&str; 4] = ["red", "green", "blue", "gray"];
 pub(crate) const APPS_PER_TENANT: usize = 10;
@@ -78,12 +76,12 @@ impl Plan {
     pub(crate) async fn build(self) -> House {
         let (key_id, secret) = (self.upstream.access_key_id.clone(), self.upstream.secret_access_key.clone());
         let upstream = simulator::start(self.upstream).await.unwrap();
-        let pair = keygen::generate(Algorithm::Es256).unwrap();
+        let key = Key::new(Algorithm::Es256);
         let tenants: String = TENANTS.iter().map(|tenant| tenant_table(tenant, self.tenant_toml)).collect();
         let issuers = self.only_issuers.unwrap_or_else(|| {
             format!(
                 "[[issuers]]\nissuer = \"{ISSUER}\"\naudiences = [\"sluice\"]\npublic_key = \"\"\"{}\"\"\"\n{}\n{}",
-                pair.public_pem, self.issuer_toml, self.more_issuers
+                key.0.public_pem, self.issuer_toml, self.more_issuers
             )
         });
         let text = format!(
@@ -106,7 +104,7 @@ secret_access_key = "{secret}"
         loaded.config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
         let gateway = Gateway::start(loaded.config, self.past, self.clock).await.unwrap();
         let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
-        House { upstream, gateway, pair, asker }
+        House { upstream, gateway, key, asker }
     }
 }
 
@@ -126,7 +124,7 @@ fn tenant_table(tenant: &str, lines: &str) -> String {
 pub(crate) struct House {
     pub(crate) upstream: Simulator,
     pub(crate) gateway: Gateway,
-    pair: KeyPair,
+    key: Key,
     asker: Asker,
 }
 
@@ -167,23 +165,7 @@ impl House {
     }
 
     fn token_as<'a>(&self, shape: &Shape<'_>, change: impl FnOnce(&mut NewToken<'a>)) -> String {
-        let key =
-            SigningKey::PrivateKeyPem(SecretSlice::from(self.pair.private_pem.expose_secret().as_bytes().to_vec()));
-        let claim = Box::leak(Box::default());
-        let mut token = NewToken {
-            issuer: ISSUER,
-            audience: "sluice",
-            tenant_claim: claim,
-            tenant: TENANTS[0],
-            subject: "tester",
-            scope: "",
-            issued_at: Clock::system().now(),
-            ttl: Duration::from_secs(3600),
-            token_id: None,
-            not_before: None,
-        };
-        change(&mut token);
-        Minter::new(&key, &[], None).unwrap().mint_as(&token, shape).unwrap()
+        self.key.token_as(ISSUER, None, shape, change)
     }
 
     /// How many calls the upstream saw.

@@ -12,13 +12,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Value, json};
-use sluice::auth::keygen::{self, KeyPair};
-use sluice::auth::{Algorithm, Minter, NewToken, SigningKey};
-use sluice::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use super::Key;
 
 pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub(crate) const KEYS: &str = "/keys";
@@ -45,9 +43,6 @@ pub(crate) struct Provider {
     address: SocketAddr,
     server: Option<JoinHandle<()>>,
 }
-
-/// A signing key that a provider may publish.
-pub(crate) struct Key(pub(crate) KeyPair);
 
 impl Page {
     pub(crate) fn json(value: &Value) -> Self {
@@ -119,36 +114,6 @@ impl Provider {
     /// A token of this provider, signed with this key.
     pub(crate) fn token(&self, key: &Key) -> String {
         key.token(&self.issuer())
-    }
-}
-
-impl Key {
-    pub(crate) fn new(algorithm: Algorithm) -> Self {
-        Self(keygen::generate(algorithm).unwrap())
-    }
-
-    /// A token for tenant red.
-    pub(crate) fn token(&self, issuer: &str) -> String {
-        self.token_with(issuer, None)
-    }
-
-    /// The same under a name for the key that may be another's.
-    pub(crate) fn token_with(&self, issuer: &str, key_id: Option<String>) -> String {
-        let pem = self.0.private_pem.expose_secret().as_bytes().to_vec();
-        let minter = Minter::new(&SigningKey::PrivateKeyPem(SecretSlice::from(pem)), &[], key_id).unwrap();
-        let token = NewToken {
-            issuer,
-            audience: "sluice",
-            tenant_claim: &"tenant".parse().unwrap(),
-            tenant: "red",
-            subject: "tester",
-            scope: "",
-            issued_at: Clock::system().now(),
-            ttl: Duration::from_secs(3600),
-            token_id: None,
-            not_before: None,
-        };
-        minter.mint(&token).unwrap()
     }
 }
 
