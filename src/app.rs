@@ -80,7 +80,7 @@ impl Gateway {
         let addresses = Addresses { public: public.1, admin: admin.1 };
         let policy =
             Policy { authenticator: config.authenticator(clock.clone()), registry: Registry::new(&config.tenants) };
-        policy.authenticator.begin(None)?;
+        policy.authenticator.begin()?;
         let budget = match past {
             Past::Unknown => Budget::new(&config.budget),
             Past::Unused => Budget::unused(&config.budget),
@@ -125,8 +125,9 @@ impl Gateway {
     pub fn reload(&self, config: &Config) -> Result<(), NoClient> {
         let before = self.pipeline.policy();
         let authenticator = config.authenticator_after(&before.authenticator);
-        authenticator.begin(Some(&before.authenticator))?;
+        authenticator.begin()?;
         self.pipeline.set_policy(Policy { authenticator, registry: Registry::new(&config.tenants) });
+        self.pipeline.policy().authenticator.forget_those_of(&before.authenticator);
         Ok(())
     }
 

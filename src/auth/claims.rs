@@ -38,16 +38,16 @@ impl Policy {
         Self { audiences, tenant_claim, profile, required_scopes, leeway, max_lifetime }
     }
 
-    /// Who sent this token. Scopes come last: whoever lacks one is known in all other respects.
-    pub(super) fn judge(&self, token: &Token<'_>, issuer: &Arc<str>, now: Timestamp) -> Result<Caller, Rejected> {
+    /// Who sent this token.
+    pub(super) fn judge(&self, token: &Token<'_>, issuer: &Arc<str>, now: Timestamp) -> Result<Caller, Reason> {
         if self.profile.token_type == TokenType::AccessToken && !token.header.is_access_token {
-            return Err(Reason::NotAnAccessToken.into());
+            return Err(Reason::NotAnAccessToken);
         }
         let claims = &token.claims;
         let (issued_at, expires_at) = self.times(claims, now)?;
         self.audience(claims)?;
         self.presence(claims)?;
-        let caller = Caller {
+        Ok(Caller {
             subject: subject(claims)?,
             token_id: optional_text(claims, "jti", Reason::TokenIdMalformed)?.map(Arc::from),
             tenants: self.tenants(claims)?,
@@ -55,10 +55,14 @@ impl Policy {
             issuer: Arc::clone(issuer),
             issued_at,
             expires_at,
-        };
+        })
+    }
+
+    /// Whether the caller, who is known in all other respects, may do what this issuer's callers do here.
+    pub(super) fn require_scopes(&self, caller: &Caller) -> Result<(), Rejected> {
         let lacking = |scope: &&String| !caller.scopes.contains(scope);
         let missing: Vec<String> = self.required_scopes.iter().filter(lacking).cloned().collect();
-        if missing.is_empty() { Ok(caller) } else { Err(Rejected::InsufficientScope { missing }) }
+        if missing.is_empty() { Ok(()) } else { Err(Rejected::InsufficientScope { missing }) }
     }
 
     /// From when on the caller's token has expired; `None` at the end of the calendar.

@@ -75,6 +75,11 @@ impl KeySource {
     }
 }
 
+/// Skipped keys that are told one by one.
+const MOST_TOLD: usize = 8;
+/// The most that an issuer's clock and ours may differ.
+pub(super) const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
+
 /// What is wrong with an issuer's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigFault {
@@ -115,8 +120,14 @@ pub enum ConfigFault {
     /// The key set is not a JSON object with a list `keys`.
     #[error("the key set is not a JSON object with a list named `keys`")]
     KeySetUnreadable,
+    /// The key set holds more keys than an issuer can have use for.
+    #[error("the key set has more than {most} keys")]
+    TooManyKeys {
+        /// How many it may have.
+        most: usize,
+    },
     /// The key set is readable, and none of its keys can be used.
-    #[error("no usable key in the set{}", told(.skipped))]
+    #[error("no usable key in the set{}", no_use(.skipped))]
     NoUsableKey {
         /// Each key, and why not.
         skipped: Vec<SkippedKey>,
@@ -188,25 +199,6 @@ pub enum SkipReason {
     KeyIdRepeated,
 }
 
-impl SkipReason {
-    /// The word for logs and metrics, in snake case.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Key(KeyFault::RsaSize { .. }) => "rsa_size",
-            Self::Key(KeyFault::Private) => "private",
-            Self::Key(_) => "unreadable",
-            Self::NotAKey => "not_a_key",
-            Self::Symmetric => "symmetric",
-            Self::NotForSignatures => "not_for_signatures",
-            Self::NotForVerifying => "not_for_verifying",
-            Self::Algorithm => "algorithm",
-            Self::KeyIdTooLong => "key_id_too_long",
-            Self::KeyIdMissing => "key_id_missing",
-            Self::KeyIdRepeated => "key_id_repeated",
-        }
-    }
-}
-
 impl fmt::Debug for KeySource {
     /// The kind alone: even what should be a public key may turn out to be a private one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -220,10 +212,15 @@ impl fmt::Debug for KeySource {
 }
 
 /// The skipped keys as the tail of a sentence.
-fn told(skipped: &[SkippedKey]) -> String {
-    if skipped.is_empty() {
-        return ", which is empty".to_owned();
+fn no_use(skipped: &[SkippedKey]) -> String {
+    if skipped.is_empty() { ", which is empty".to_owned() } else { format!(": {}", told(skipped)) }
+}
+
+/// The first of the skipped keys, and how many more there are.
+pub(super) fn told(skipped: &[SkippedKey]) -> String {
+    let mut each: Vec<_> = skipped.iter().take(MOST_TOLD).map(ToString::to_string).collect();
+    if skipped.len() > MOST_TOLD {
+        each.push(format!("and {} more", skipped.len() - MOST_TOLD));
     }
-    let each: Vec<_> = skipped.iter().map(ToString::to_string).collect();
-    format!(": {}", each.join("; "))
+    each.join("; ")
 }

@@ -31,8 +31,8 @@ enum IssuerKeys {
 }
 
 impl Issuer {
-    /// Reads the keys that are at hand. `generation` is one that no other issuer has or had. A provider is taken over
-    /// from `before` where it can go on under these settings.
+    /// Reads the keys that are at hand. `generation` is one that no other issuer has or had. What `before`
+    /// fetched from the same place goes on to count.
     pub(super) fn new(config: IssuerConfig, generation: u64, before: Option<&Self>) -> Result<Self, ConfigFault> {
         let allowed = config.algorithms.as_slice();
         let keys = match &config.keys {
@@ -41,9 +41,9 @@ impl Issuer {
             KeySource::Secret(secret) => IssuerKeys::configured(KeySet::of_secret(secret.expose_secret(), allowed)?),
             KeySource::Published(published) => {
                 keys::all_public(allowed)?;
-                let present = before.and_then(|issuer| issuer.provider()).filter(|p| p.serves(published, allowed));
                 let fresh = || Arc::new(Provider::new(published.clone(), allowed.to_vec()));
-                IssuerKeys::Published(present.map_or_else(fresh, Arc::clone))
+                let before = before.and_then(Self::provider);
+                IssuerKeys::Published(before.map_or_else(fresh, |before| before.succeeded_by(published, allowed)))
             }
         };
         let name = Arc::from(config.issuer.as_str());

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use secrecy::SecretSlice;
 
+use super::config::LONGEST_LEEWAY;
+use super::provider::place;
 use super::{
     Algorithm, Authenticator, ConfigFault, IssuerConfig, KeySource, Minter, Place, PlaceFault, Profile, Published,
     SigningKey, TenantClaim,
@@ -29,7 +31,6 @@ pub struct IssuerSettings {
     pub signing: Option<SigningKey>,
 }
 
-const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 /// How long published keys are believed; settings of issuers that publish theirs.
 const PUBLISHED: [(&str, &str, RangeInclusive<Duration>); 3] = [
@@ -171,6 +172,10 @@ fn published(section: &mut Section<'_>, issuer: Option<&str>) -> Option<Vec<Publ
     let discovery = section.boolean("discovery");
     let key_set = section.optional_text("jwks_url").map(|url| url.map(|url| Place::key_set(&url)));
     let hosts = section.texts("jwks_hosts");
+    let hosts = section.vetted("jwks_hosts", hosts, |hosts| match hosts.iter().find(|host| !place::is_host(host)) {
+        None => Ok(()),
+        Some(host) => Err(format!("{host:?} is not a host; write for example \"keys.example.com\", without a port")),
+    });
     let [lifetime, max_age, cooldown] = PUBLISHED.map(|(key, _, range)| section.duration(key, range));
     let (discovery, key_set, hosts) = (discovery?, key_set?, hosts?);
     if !discovery && !hosts.is_empty() {
@@ -231,6 +236,7 @@ fn key_of(fault: &ConfigFault, keys: &KeySource, inline: bool) -> &'static str {
         ConfigFault::Key(_)
         | ConfigFault::SecretTooShort { .. }
         | ConfigFault::KeySetUnreadable
+        | ConfigFault::TooManyKeys { .. }
         | ConfigFault::NoUsableKey { .. } => match keys {
             KeySource::PublicKeyPem(_) if inline => "public_key",
             KeySource::PublicKeyPem(_) => "public_key_file",

@@ -15,6 +15,9 @@ use super::rejected::Reason;
 use super::signature;
 use super::token::{MAX_KEY_ID, Token};
 
+/// Providers publish a handful. What says more is no key set.
+const MOST_KEYS: usize = 256;
+
 /// The keys of one issuer, and those that were left out of its set.
 pub(super) struct KeySet {
     keys: Keys,
@@ -62,6 +65,9 @@ impl KeySet {
     pub(super) fn of_jwks(document: &[u8], allowed: &[Algorithm]) -> Result<Self, ConfigFault> {
         all_public(allowed)?;
         let set: SetDocument = serde_json::from_slice(document).map_err(|_| ConfigFault::KeySetUnreadable)?;
+        if set.keys.len() > MOST_KEYS {
+            return Err(ConfigFault::TooManyKeys { most: MOST_KEYS });
+        }
         let mut usable = Vec::new();
         let mut skipped = Vec::new();
         for (position, entry) in set.keys.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The first stage: a bearer token comes in, a [`Caller`] goes out, or a [`Rejected`] that says why not.
 //!
 //! The order of the checks is the design: the form of the token, then whose it says it is, then the signature under
-//! that issuer's keys, then what it claims, and last whether it was revoked. Which keys and algorithms count is decided
+//! that issuer's keys, then what it claims and whether it was revoked, and last what it lacks of scopes. Which keys and algorithms count is decided
 //! by the configuration; nothing in a token can add to them. A token that passed is remembered for as long as the same
 //! keys and settings are in force; one that was refused leaves nothing behind.
 
@@ -123,8 +123,8 @@ impl Authenticator {
     }
 
     /// Begins to fetch the keys of issuers that publish them, and goes on for as long as the issuers are in force.
-    /// Gives back the room of what was verified for issuers that are not any more. Within a runtime.
-    pub fn begin(&self, before: Option<&Self>) -> Result<(), NoClient> {
+    /// Within a runtime.
+    pub fn begin(&self) -> Result<(), NoClient> {
         let published: Vec<_> = self.issuers.values().filter_map(|issuer| Some((issuer, issuer.provider()?))).collect();
         if !published.is_empty() {
             let client = KeyClient::new()?;
@@ -134,12 +134,17 @@ impl Authenticator {
                 provider.begin(&client, subscriber);
             }
         }
-        for issuer in before.into_iter().flat_map(|before| before.issuers.values()) {
+        Ok(())
+    }
+
+    /// Gives back the room of what was verified for issuers that this verifier has not, or not as `before` had them.
+    /// To be called when it has taken over.
+    pub fn forget_those_of(&self, before: &Self) {
+        for issuer in before.issuers.values() {
             if !self.issuers.get(&issuer.name).is_some_and(|now| Arc::ptr_eq(now, issuer)) {
                 self.memory.verified.forget_issuer(&issuer.name);
             }
         }
-        Ok(())
     }
 
     /// Whose token this is. Takes the bare token, without `Bearer`. Where it names a key that is not known, or there
@@ -148,9 +153,9 @@ impl Authenticator {
         match self.judge(token) {
             Ok(caller) => Ok(caller),
             Err(Refused { why, cure: None }) => Err(why),
-            Err(Refused { cure: Some(provider), .. }) => {
-                provider.renewed().await;
-                self.judge(token).map_err(|refused| refused.why)
+            Err(Refused { cure: Some(provider), why }) => {
+                // Without a look nothing has changed.
+                if provider.renewed().await { self.judge(token).map_err(|refused| refused.why) } else { Err(why) }
             }
         }
     }
@@ -161,7 +166,7 @@ impl Authenticator {
         token::in_bounds(text)?;
         let hash = TokenHash::of(text);
         if let Some(caller) = self.remembered(&hash, now) {
-            return self.unless_revoked(caller);
+            return if self.memory.revocations.mean(&caller) { Err(Reason::Revoked.into()) } else { Ok(caller) };
         }
         let token = Token::read(text)?;
         let issuer = self.issuer_of(&token)?;
@@ -176,26 +181,28 @@ impl Authenticator {
         let key = keys.find(key_id).ok_or(Refused { why: Reason::KeyUnknown.into(), cure })?;
         key.check(&token)?;
         let caller = issuer.policy.judge(&token, &issuer.name, now)?;
-        if let Some(dies_at) = issuer.policy.dies_at(&caller) {
-            self.memory.verified.keep(hash, Verified { caller: caller.clone(), generation, dies_at });
+        if self.memory.revocations.mean(&caller) {
+            return Err(Reason::Revoked.into());
         }
-        self.unless_revoked(caller)
+        issuer.policy.require_scopes(&caller)?;
+        if let Some(dies_at) = issuer.policy.dies_at(&caller) {
+            let verified = Verified { caller: caller.clone(), generation, since: now, dies_at };
+            self.memory.verified.keep(hash, verified);
+        }
+        Ok(caller)
     }
 
     /// The caller of a token that was verified before, if it would be verified again.
     fn remembered(&self, hash: &TokenHash, now: Timestamp) -> Option<Caller> {
         let verified = self.memory.verified.get(hash)?;
-        let issuer = self.issuers.get(verified.caller.issuer())?;
-        let same = issuer.in_force().is_some_and(|(_, generation)| generation == verified.generation);
-        if same && now < verified.dies_at {
+        let in_force = self.issuers.get(verified.caller.issuer()).and_then(|issuer| issuer.in_force());
+        let same = in_force.is_some_and(|(_, generation)| generation == verified.generation);
+        // Before the verification its times have to be looked at again: somebody has set the clock.
+        if same && (verified.since..verified.dies_at).contains(&now) {
             return Some(verified.caller.clone());
         }
         self.memory.verified.forget(hash);
         None
-    }
-
-    fn unless_revoked(&self, caller: Caller) -> Result<Caller, Refused<'static>> {
-        if self.memory.revocations.mean(&caller) { Err(Reason::Revoked.into()) } else { Ok(caller) }
     }
 
     /// Refuses tokens from now on, those that were verified before included.

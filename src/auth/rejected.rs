@@ -74,7 +74,7 @@ reasons! {
     IssuerMissing = "issuer_missing",
     /// An `iss` that is not configured, letter for letter.
     IssuerUnknown = "issuer_unknown",
-    /// No key of the issuer's goes by this `kid`. The one reason that newer keys could cure.
+    /// No key of the issuer's goes by this `kid`. Newer keys could cure it, and are looked for.
     KeyUnknown = "key_unknown",
     /// The key is not to be used with this `alg`.
     AlgorithmRefused = "algorithm_refused",

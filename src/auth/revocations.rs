@@ -10,6 +10,7 @@ use std::sync::{PoisonError, RwLock};
 use jiff::Timestamp;
 
 use super::caller::Caller;
+use super::config::LONGEST_LEEWAY;
 
 /// What is revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,18 +54,22 @@ pub enum Target {
 )]
 pub struct TooMany;
 
-/// A bound on memory, about 20 MB of entries with long names.
+/// A bound on memory: with names of a hundred bytes some tens of megabytes.
 const MOST: usize = 100_000;
-/// In seconds: the most that an issuer's `leeway` may be.
-const LONGEST_LEEWAY: i64 = 300;
 
-/// All that is revoked: for a token with the moment from which on it has expired anyway, for a subject or a tenant with
-/// the moment before which what was issued is refused.
+/// All that is revoked.
 #[derive(Default)]
-pub(super) struct Revocations(RwLock<HashMap<Name, Timestamp>>);
+pub(super) struct Revocations(RwLock<Kept>);
 
-/// What is revoked: of one issuer or of all, by what kind of name, and the name.
-type Name = (Option<Box<str>>, Kind, Box<str>);
+#[derive(Default)]
+struct Kept {
+    names: HashMap<Kind, Names>,
+    entries: usize,
+}
+
+/// Under each name the issuer that is meant, or all of them; with the moment from which on the token has expired anyway,
+/// or before which what was issued is refused.
+type Names = HashMap<Box<str>, HashMap<Option<Box<str>>, Timestamp>>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
@@ -81,30 +86,31 @@ impl Revocations {
             Target::Subject { subject, issued_before } => (Kind::Subject, subject, issued_before),
             Target::Tenant { tenant, issued_before } => (Kind::Tenant, tenant, issued_before),
         };
-        let name = (revocation.issuer.map(Box::from), kind, Box::from(name));
+        let issuer = revocation.issuer.map(Box::from);
         let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MOST {
-            let lives =
-                |expires_at: &Timestamp| expires_at.as_second().saturating_add(LONGEST_LEEWAY) > now.as_second();
-            kept.retain(|(_, kind, _), moment| *kind != Kind::Token || lives(moment));
+        let known = kept.names.get_mut(&kind).and_then(|names| names.get_mut(&*name)?.get_mut(&issuer));
+        if let Some(known) = known {
+            *known = moment.max(*known);
+            return Ok(());
         }
-        if kept.len() >= MOST && !kept.contains_key(&name) {
+        if kept.entries >= MOST {
+            kept.drop_expired(now);
+        }
+        if kept.entries >= MOST {
             return Err(TooMany);
         }
-        let known = kept.entry(name).or_insert(moment);
-        *known = moment.max(*known);
+        kept.names.entry(kind).or_default().entry(Box::from(name)).or_default().insert(issuer, moment);
+        kept.entries += 1;
         Ok(())
     }
 
     /// Whether a token that holds in all other respects is revoked.
     pub(super) fn mean(&self, caller: &Caller) -> bool {
         let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if kept.is_empty() {
-            return false;
-        }
         let find = |kind: Kind, name: &str| {
-            let of = |issuer: Option<&str>| kept.get(&(issuer.map(Box::from), kind, Box::from(name))).copied();
-            of(None).max(of(Some(caller.issuer())))
+            let ours = |issuer: &Option<Box<str>>| issuer.as_deref().is_none_or(|issuer| issuer == caller.issuer());
+            let meant = kept.names.get(&kind)?.get(name)?.iter().filter(|(issuer, _)| ours(issuer));
+            meant.map(|(_, moment)| *moment).max()
         };
         // A token that does not say when it was issued may have been issued before.
         let before = |moment: Timestamp| caller.issued_at().is_none_or(|issued_at| issued_at < moment);
@@ -115,6 +121,20 @@ impl Revocations {
 
     /// How many are kept.
     pub(super) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).entries
+    }
+}
+
+impl Kept {
+    /// Makes room: a token that has expired comes back for nobody.
+    fn drop_expired(&mut self, now: Timestamp) {
+        let dead = |expires_at: Timestamp| expires_at.checked_add(LONGEST_LEEWAY).is_ok_and(|dead| dead <= now);
+        let Some(tokens) = self.names.get_mut(&Kind::Token) else { return };
+        for issuers in tokens.values_mut() {
+            let before = issuers.len();
+            issuers.retain(|_, expires_at| !dead(*expires_at));
+            self.entries -= before - issuers.len();
+        }
+        tokens.retain(|_, issuers| !issuers.is_empty());
     }
 }

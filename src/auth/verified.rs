@@ -40,6 +40,8 @@ pub(super) struct Verified {
     pub(super) caller: Caller,
     /// What it was verified under.
     pub(super) generation: Generation,
+    /// When.
+    pub(super) since: Timestamp,
     /// From when on it has expired, leeway included.
     pub(super) dies_at: Timestamp,
 }
@@ -98,10 +100,14 @@ mod tests {
     #[test]
     fn a_hundred_thousand_callers_are_remembered_and_their_number_is_bounded() {
         let tokens = VerifiedTokens::default();
+        let verified = |caller, generation| {
+            let (since, dies_at) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+            Verified { caller, generation, since, dies_at }
+        };
         let keep = |number: u32| {
             let caller = Caller::of_tenant("team-classroom");
             let generation = Generation { policy: 1, keys: 1 };
-            tokens.keep(TokenHash::of(&number.to_string()), Verified { caller, generation, dies_at: Timestamp::MAX });
+            tokens.keep(TokenHash::of(&number.to_string()), verified(caller, generation));
         };
         (0..100_000).for_each(keep);
         assert_eq!(tokens.len(), 100_000);

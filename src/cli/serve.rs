@@ -26,8 +26,7 @@ pub(super) struct Signals {
 }
 
 /// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum Order {
     Stop,
     Reload,
 }
@@ -47,14 +46,15 @@ impl Serve {
             })?;
             let ended = loop {
                 tokio::select! {
-                    wanted = signals.next() => match wanted {
-                        Wanted::Stop => break Ok(()),
-                        Wanted::Reload => self.reload(&gateway),
+                    order = signals.next() => match order {
+                        Order::Stop => break Ok(()),
+                        Order::Reload => self.reload(&gateway),
                     },
                     () = gateway.broken() => break Err(Failed::Failure),
                 }
             };
-            gateway.drain(signals.stop()).await;
+            let stopped_again = async { while matches!(signals.next().await, Order::Reload) {} };
+            gateway.drain(stopped_again).await;
             ended
         })
     }
@@ -88,16 +88,16 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Wanted {
+    async fn next(&mut self) -> Order {
         tokio::select! {
-            _ = self.terminate.recv() => Wanted::Stop,
-            _ = self.interrupt.recv() => Wanted::Stop,
-            _ = self.hang_up.recv() => Wanted::Reload,
+            _ = self.terminate.recv() => Order::Stop,
+            _ = self.interrupt.recv() => Order::Stop,
+            _ = self.hang_up.recv() => Order::Reload,
         }
     }
 
-    /// Waits for SIGTERM or SIGINT, where nothing can be reloaded.
+    /// Waits for SIGTERM or SIGINT, or for SIGHUP, which ends whoever has nothing to reload.
     pub(super) async fn stop(&mut self) {
-        while self.next().await == Wanted::Reload {}
+        self.next().await;
     }
 }

@@ -379,6 +379,8 @@ fn an_issuer_has_exactly_one_usable_source_of_keys() {
         ("jwks_url = 'http://sso.example.com/keys'", "jwks_url", "must be https, or http on the loopback interface"),
         ("jwks_url = 'https://me:hunter2@sso.example.com/'", "jwks_url", "must not hold a user or a password"),
         ("jwks_url = 'https://sso.example.com/'\njwks_hosts = ['a']", "jwks_hosts", "has no meaning here"),
+        ("discovery = true\njwks_hosts = ['https://a.example']", "jwks_hosts", "\"https://a.example\" is not a host"),
+        ("discovery = true\njwks_hosts = ['a', 'b:443']", "jwks_hosts", "\"b:443\" is not a host"),
         ("public_key_file = 'sso.pem'\njwks_hosts = ['a']", "jwks_hosts", "has no meaning here"),
         ("public_key_file = 'sso.pem'\nkeys_max_age = '1h'", "keys_max_age", "has no meaning here"),
         ("discovery = true\nkeys_max_age = '30s'", "keys_max_age", "must not be shorter than keys_lifetime"),

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::StatusCode;
+use http::header::ORIGIN;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -58,8 +60,19 @@ impl Admin {
             .route("/status", get(status))
             .route("/cache/purge", post(purge))
             .route("/auth/revoke", post(revoke))
+            .layer(middleware::from_fn(not_from_pages))
             .with_state(self)
     }
+}
+
+/// Browsers say so when a page makes them send something. An operator's own may reach this listener through a forwarded
+/// port, and whatever page is open in it could purge and revoke.
+async fn not_from_pages(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(ORIGIN) && request.method() != Method::GET {
+        let detail = "requests from pages are refused here; use a client that sends no Origin";
+        return (StatusCode::FORBIDDEN, Json(json!({ "detail": detail }))).into_response();
+    }
+    next.run(request).await
 }
 
 /// Not ready where no request could be answered: while draining, or without any issuer's keys. What hurts only some

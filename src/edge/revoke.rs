@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -26,6 +26,9 @@ struct Body {
     expires_at: Option<String>,
 }
 
+/// The most that an issuer's clock may be ahead of ours: the longest leeway there can be.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+const LONGEST_NAME: usize = 1024;
 const USAGE: &str = "the body is not understood; send {\"jti\":\"…\"}, {\"subject\":\"…\"} or {\"tenant\":\"…\"}, \
                      where needed with issuer, issued_before (subject, tenant) or expires_at (jti)";
 
@@ -60,11 +63,14 @@ fn read(admin: &Admin, body: &[u8]) -> Result<Revocation, String> {
     };
     let expires_at = body.expires_at.as_deref().map(|text| moment("expires_at", text)).transpose()?;
     let issued_before = body.issued_before.as_deref().map(|text| moment("issued_before", text)).transpose()?;
-    if issued_before.is_some_and(|before| before > now) {
-        return Err("issued_before lies in the future: tokens that are not issued yet cannot be revoked".to_owned());
+    // An issuer's clock may be ahead, and what it has just issued lies in our future.
+    if issued_before.is_some_and(|before| before.duration_since(now) > AHEAD) {
+        return Err("issued_before is more than 5 minutes ahead: what is not issued yet cannot be revoked".to_owned());
     }
-    let named = |name: &str, text: String| {
-        if text.is_empty() { Err(format!("{name} is empty: it would mean nobody")) } else { Ok(text) }
+    let named = |name: &str, text: String| match text.len() {
+        0 => Err(format!("{name} is empty: it would mean nobody")),
+        1..=LONGEST_NAME => Ok(text),
+        _ => Err(format!("{name} is longer than {LONGEST_NAME} bytes")),
     };
     let target = match (body.jti, body.subject, body.tenant) {
         (Some(id), None, None) if issued_before.is_none() => Target::Token { id: named("jti", id)?, expires_at },

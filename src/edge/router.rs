@@ -7,10 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
-use http::header::{
-    ACCEPT_ENCODING, AGE, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderName, IF_NONE_MATCH, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE,
-};
+use http::header::{AGE, ETAG, HeaderName, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -22,7 +19,7 @@ use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
 use super::token_headers::TokenHeaders;
-use super::visitor::{SLUICE_TENANT, VariesByTenant, visitor};
+use super::visitor::{VariesByTenant, visitor};
 use super::{apps, distribution, etag, pages};
 use crate::pipeline::Pipeline;
 
@@ -34,6 +31,17 @@ pub(super) struct Shared {
     pub(super) token_headers: Arc<TokenHeaders>,
 }
 
+/// What a page on another origin may send.
+pub(super) const PAGES_MAY_SEND: [&str; 8] = [
+    "authorization",
+    "accept-encoding",
+    "cache-control",
+    "if-none-match",
+    "x-request-id",
+    "sluice-tenant",
+    "prefer",
+    "traceparent",
+];
 const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
 
 /// The public listener's routes.
@@ -92,16 +100,7 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers([
-            AUTHORIZATION,
-            ACCEPT_ENCODING,
-            CACHE_CONTROL,
-            IF_NONE_MATCH,
-            X_REQUEST_ID,
-            SLUICE_TENANT,
-            named("prefer"),
-            named("traceparent"),
-        ])
+        .allow_headers(PAGES_MAY_SEND.map(named))
         .expose_headers([
             AGE,
             ETAG,

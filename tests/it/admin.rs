@@ -53,6 +53,20 @@ async fn a_purge_takes_a_window_an_app_or_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_in_the_operators_browser_can_neither_purge_nor_revoke() {
+    let house = Plan::default().build().await;
+    house.asker("red").ask("app-0", &settled_day(0)).await;
+    let page = house.operator().with_header("origin", "http://127.0.0.1:9090");
+    for (path, body) in [("/cache/purge", "{}"), ("/auth/revoke", "{\"tenant\":\"red\"}")] {
+        let reply = page.send("POST", path, body).await;
+        assert_eq!(reply.status, 403, "{path}");
+        assert!(reply.text.contains("requests from pages"), "{}", reply.text);
+    }
+    assert!(hits(&house, "app-0", 0).await);
+    assert_eq!(page.get("/status").await.status, 200, "looking is allowed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_purge_that_is_not_understood_takes_nothing_and_says_why() {
     let house = Plan::default().build().await;
     house.asker("red").ask("app-0", &settled_day(0)).await;

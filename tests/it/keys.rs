@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use sluice::auth::Algorithm;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{DISCOVERY, House, KEYS, Key, Plan, Provider};
+use crate::support::{DISCOVERY, Files, House, KEYS, Key, Page, Plan, Provider};
 
 /// Quick enough for a test to see a second look.
 const QUICK: &str = "keys_lifetime = \"1s\"\nkeys_cooldown = \"1s\"";
+
+/// So patient that no test is slow enough for a second look that nobody asked for.
+const PATIENT: &str = "keys_lifetime = \"1h\"\nkeys_cooldown = \"1h\"";
 
 async fn house(provider: &Provider, lines: &str) -> House {
     Plan::default().with_issuers(&[(provider.issuer(), format!("discovery = true\n{lines}"))]).build().await
@@ -62,7 +66,7 @@ async fn a_new_key_serves_from_its_first_token_and_a_withdrawn_one_stops() {
     let provider = Provider::start().await;
     let (old, new) = (Key::new(Algorithm::Es256), Key::new(Algorithm::Es256));
     provider.publish(&[&old]);
-    let house = house(&provider, "").await;
+    let house = house(&provider, PATIENT).await;
     let (old_token, new_token) = (provider.token(&old), provider.token(&new));
     assert_eq!(status(&house, &old_token).await, 200);
     provider.publish(&[&old, &new]);
@@ -162,7 +166,7 @@ async fn a_flood_of_unknown_keys_costs_one_look() {
     let provider = Provider::start().await;
     let key = Key::new(Algorithm::Es256);
     provider.publish(&[&key]);
-    let house = house(&provider, "").await;
+    let house = house(&provider, PATIENT).await;
     let valid = house.bearer(provider.token(&key));
     assert_eq!(valid.get("/apps").await.status, 200);
     let before = provider.asked(KEYS);
@@ -181,4 +185,67 @@ async fn a_flood_of_unknown_keys_costs_one_look() {
     }
     assert_eq!(provider.asked(KEYS), before + 1);
     assert_eq!(provider.asked(DISCOVERY), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_move_are_found_where_they_are_now() {
+    let provider = Provider::start().await;
+    let (old, new) = (Key::new(Algorithm::Es256), Key::new(Algorithm::Es256));
+    provider.publish(&[&old]);
+    let house = house(&provider, "keys_cooldown = \"1s\"\nkeys_lifetime = \"2s\"").await;
+    assert_eq!(status(&house, &provider.token(&old)).await, 200);
+    let moves = |path: &str, key: &Key| {
+        provider.show(path, Page::json(&json!({"keys": [key.0.jwk]})));
+        provider.show(DISCOVERY, Page::json(&json!({"issuer": provider.issuer(), "jwks_uri": provider.url(path)})));
+    };
+    // Nothing is left at the old place: the first token of the new key is accepted.
+    moves("/moved", &new);
+    provider.show(KEYS, Page::status(404));
+    assert_eq!(status(&house, &provider.token(&new)).await, 200);
+    // The old place goes on to answer, and tokens of unknown keys ask there all the time.
+    let last = Key::new(Algorithm::EdDsa);
+    moves("/moved-again", &last);
+    becomes(&house, &provider.token(&last), 200).await;
+    assert_eq!(status(&house, &provider.token(&new)).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_keeps_the_keys_of_an_issuer_also_while_its_provider_is_away() {
+    let mut provider = Provider::start().await;
+    let key = Key::new(Algorithm::Es256);
+    provider.publish(&[&key]);
+    let text = |lines: &str| {
+        format!(
+            "[upstream]\naccess_key_id = \"id\"\nsecret_access_key = \"key\"\n[[issuers]]\nissuer = \"{}\"\n\
+             audiences = [\"sluice\"]\ndiscovery = true\n{lines}\n[[tenants]]\nid = \"red\"\n",
+            provider.issuer()
+        )
+    };
+    let (before, raised, gone) =
+        (text(""), text("keys_max_age = \"48h\"\nalgorithms = [\"ES256\"]"), text("typ = \"at+jwt\""));
+    let files = Files::new(&before);
+    let (gateway, asker) = files.serve().await;
+    let token = provider.token(&key);
+    let status = async |token: &str| asker.clone().with_token(token).get("/apps").await.status;
+    assert_eq!(status(&token).await, 200);
+    provider.stop().await;
+    files.write("sluice.toml", &raised);
+    gateway.reload(&files.load()).unwrap();
+    assert_eq!((status(&token).await, status(&provider.token(&key)).await), (200, 200), "another token, the same key");
+    files.write("sluice.toml", &gone);
+    gateway.reload(&files.load()).unwrap();
+    assert_eq!(status(&token).await, 401, "what was verified under other settings is judged anew");
+    // The rounds under new settings begin with a look of their own.
+    let asked = provider.asked(KEYS);
+    provider.resume().await;
+    files.write("sluice.toml", &raised);
+    gateway.reload(&files.load()).unwrap();
+    assert_eq!(status(&token).await, 200);
+    for _ in 0..500 {
+        if provider.asked(KEYS) > asked {
+            break;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert!(provider.asked(KEYS) > asked, "nobody looks for keys any more");
 }

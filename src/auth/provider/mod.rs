@@ -1,11 +1,11 @@
 //! The keys that one issuer publishes over HTTP: fetched in the background, held here, read by the verifier.
 //!
 //! A request never fetches. It reads what is held; where a token names a key that is not, the request may wait a
-//! moment for the rounds to come by, at most once a cool-down for all tokens together.
+//! moment for a look, of which there is at most one a cool-down for all such tokens together.
 
 mod fault;
 mod freshness;
-mod place;
+pub(super) mod place;
 mod publisher;
 mod rounds;
 #[cfg(test)]
@@ -56,7 +56,7 @@ struct Shelf {
     published: Published,
     /// The algorithms that the keys may be used with.
     allowed: Vec<Algorithm>,
-    held: ArcSwapOption<Held>,
+    edition: ArcSwapOption<Edition>,
     desk: Mutex<Desk>,
     /// How many looks have ended.
     ended: watch::Sender<u64>,
@@ -66,7 +66,8 @@ struct Shelf {
 }
 
 /// The keys in force, and when they were last seen.
-struct Held {
+#[derive(Clone)]
+struct Edition {
     keys: Arc<KeySet>,
     /// What they were read from: the same again changes nothing.
     document: Arc<[u8]>,
@@ -79,7 +80,7 @@ struct Held {
 struct Desk {
     /// The number of the last look that began.
     begun: u64,
-    /// The look that unknown keys asked for last, and when they did.
+    /// The look that unknown keys asked for last, and when it was asked for or, once it has, began.
     asked_for: Option<(u64, Instant)>,
     /// When the next look is due anyway.
     due: Option<Instant>,
@@ -101,7 +102,7 @@ pub struct ProviderStanding {
 /// The longest that a request waits for keys. A token that no key fits is refused within a second all the same.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// How many requests may wait: enough for all that come during one fetch, too few to crowd out the others.
-const MOST_WAITING: usize = 256;
+const MOST_WAITING: usize = 2048;
 
 impl Provider {
     /// Nothing is fetched until `begin`.
@@ -109,7 +110,7 @@ impl Provider {
         let shelf = Shelf {
             published,
             allowed,
-            held: ArcSwapOption::empty(),
+            edition: ArcSwapOption::empty(),
             desk: Mutex::default(),
             ended: watch::Sender::new(0),
             demand: Notify::new(),
@@ -118,17 +119,36 @@ impl Provider {
         Self { shelf: Arc::new(shelf), task: Mutex::default() }
     }
 
-    /// Whether it is of these very settings, and can go on under them.
-    pub(super) fn serves(&self, published: &Published, allowed: &[Algorithm]) -> bool {
-        self.shelf.published == *published && self.shelf.allowed == allowed
+    /// The provider of these settings that follows this one: itself if nothing changed; else another, with the keys
+    /// that were fetched from the same place, as far as the new settings allow them.
+    pub(super) fn succeeded_by(self: &Arc<Self>, published: &Published, allowed: &[Algorithm]) -> Arc<Self> {
+        if self.shelf.published == *published && self.shelf.allowed == allowed {
+            return Arc::clone(self);
+        }
+        let next = Self::new(published.clone(), allowed.to_vec());
+        if published.place.leads_where(&self.shelf.published.place)
+            && let Some(held) = self.shelf.edition.load_full()
+            && let Ok(keys) = KeySet::of_jwks(&held.document, allowed)
+        {
+            let keys = Arc::new(keys.of_generation(held.keys.generation()));
+            next.shelf.edition.store(Some(Arc::new(Edition { keys, ..Edition::clone(&held) })));
+        }
+        Arc::new(next)
     }
 
     /// Begins to fetch, if it has not begun. Within a runtime.
     pub(super) fn begin(&self, client: &KeyClient, subscriber: Subscriber) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(ended) = task.try_join_next() {
+            // It never ends by itself.
+            tracing::error!(
+                issuer = &**subscriber.issuer(),
+                ?ended,
+                "the rounds for keys ended: a defect of the gateway"
+            );
+        }
         if task.is_empty() {
-            let place = self.shelf.published.place.clone();
-            let publisher = Publisher::new(client.clone(), Arc::clone(subscriber.issuer()), place);
+            let publisher = Publisher::new(client.clone(), Arc::clone(subscriber.issuer()), &self.shelf.published);
             task.spawn(Rounds::new(Arc::clone(&self.shelf), publisher, subscriber).run());
         }
     }
@@ -138,14 +158,16 @@ impl Provider {
         self.shelf.keys()
     }
 
-    /// Waits for a look that may find other keys than those held, where one is under way or may be asked for.
-    pub(super) async fn renewed(&self) {
-        let Ok(_seat) = self.shelf.waiting.try_acquire() else { return };
-        let Some(look) = self.shelf.look_to_await() else { return };
+    /// Waits for a look that may find other keys than those held, where one is under way or may be asked for. Whether
+    /// there was one to wait for.
+    pub(super) async fn renewed(&self) -> bool {
+        let Ok(_seat) = self.shelf.waiting.try_acquire() else { return false };
+        let Some(look) = self.shelf.look_to_await() else { return false };
         let mut ended = self.shelf.ended.subscribe();
         let arrival = ended.wait_for(|ended| *ended >= look);
         // Too late is as good as nothing found: the caller looks at what is held then.
         let _in_time = timeout(PATIENCE, arrival).await;
+        true
     }
 
     /// Until the next look that is due anyway.
@@ -158,7 +180,7 @@ impl Provider {
     pub(super) fn standing(&self) -> ProviderStanding {
         ProviderStanding {
             source: self.shelf.published.place.label(),
-            fetched_at: self.shelf.held.load().as_ref().map(|held| held.seen_at),
+            fetched_at: self.shelf.edition.load().as_ref().map(|held| held.seen_at),
             fault: self.shelf.desk().fault.clone(),
         }
     }
@@ -166,9 +188,15 @@ impl Provider {
 
 impl Shelf {
     fn keys(&self) -> Option<Arc<KeySet>> {
-        let held = self.held.load();
+        let held = self.edition.load();
         let held = held.as_ref().filter(|held| held.seen.elapsed() <= self.published.max_age)?;
         Some(Arc::clone(&held.keys))
+    }
+
+    /// For how long the keys may still be believed; `None` where there are none.
+    fn age_left(&self) -> Option<Duration> {
+        let held = self.edition.load();
+        held.as_ref().and_then(|held| self.published.max_age.checked_sub(held.seen.elapsed()))
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {

@@ -55,6 +55,15 @@ impl Place {
         Ok(Self::Discovery { issuer, hosts })
     }
 
+    /// Whether it is where another leads, whichever hosts either may lead to.
+    pub(super) fn leads_where(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::KeySet(one), Self::KeySet(other))
+            | (Self::Discovery { issuer: one, .. }, Self::Discovery { issuer: other, .. }) => one == other,
+            _ => false,
+        }
+    }
+
     /// The word for `/status`.
     pub const fn label(&self) -> &'static str {
         match self {
@@ -83,6 +92,12 @@ pub(super) fn documents(issuer: &Url) -> [Url; 2] {
             url
         },
     )
+}
+
+/// Whether a text is the host of a URL as it is compared: without a port, and in ASCII where it is a name.
+pub(in crate::auth) fn is_host(text: &str) -> bool {
+    let host = text.to_lowercase();
+    Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.host_str() == Some(&host) && url.port().is_none())
 }
 
 fn secure(text: &str) -> Result<Url, PlaceFault> {

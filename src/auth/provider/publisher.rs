@@ -9,7 +9,9 @@ use std::time::Duration;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
+use tokio::time::Instant;
 
+use super::Published;
 use super::fault::FetchFault;
 use super::freshness;
 use super::place::{self, Place};
@@ -23,8 +25,8 @@ const MOST_REDIRECTS: usize = 3;
 
 /// Where key sets come from. In the tests of the rounds it is something simpler than HTTP.
 pub(super) trait Publish: Send + Sync + 'static {
-    /// Fetches the key set. `known_place`: goes straight to where it was the last time, if anywhere.
-    fn fetch(&self, known_place: bool) -> impl Future<Output = Result<Document, FetchFault>> + Send;
+    /// Fetches the key set. `in_haste`: straight from where it was a moment ago, if it is there.
+    fn fetch(&self, in_haste: bool) -> impl Future<Output = Result<Document, FetchFault>> + Send;
 }
 
 /// A key set as it was fetched.
@@ -41,8 +43,10 @@ pub(super) struct Publisher {
     client: KeyClient,
     issuer: Arc<str>,
     place: Place,
+    /// For how long it counts where discovery led to.
+    lifetime: Duration,
     /// Where discovery led to, for looks that cannot wait for it.
-    found: Mutex<Option<Url>>,
+    found: Mutex<Option<(Url, Instant)>>,
 }
 
 /// The client for all issuers. Cloning shares its connections.
@@ -87,8 +91,9 @@ impl KeyClient {
 }
 
 impl Publisher {
-    pub(super) fn new(client: KeyClient, issuer: Arc<str>, place: Place) -> Self {
-        Self { client, issuer, place, found: Mutex::default() }
+    pub(super) fn new(client: KeyClient, issuer: Arc<str>, published: &Published) -> Self {
+        let Published { place, lifetime, .. } = published.clone();
+        Self { client, issuer, place, lifetime, found: Mutex::default() }
     }
 
     /// Where the keys are, told by the issuer's discovery document.
@@ -106,22 +111,27 @@ impl Publisher {
         Ok(place::discovered(&told.jwks_uri, issuer, hosts)?)
     }
 
+    /// Where discovery led to. Not for ever: looks in haste alone would never learn that the keys have moved.
     fn found(&self) -> Option<Url> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.as_ref().filter(|(_, at)| at.elapsed() < self.lifetime).map(|(url, _)| url.clone())
     }
 }
 
 impl Publish for Publisher {
-    async fn fetch(&self, known_place: bool) -> Result<Document, FetchFault> {
+    async fn fetch(&self, in_haste: bool) -> Result<Document, FetchFault> {
         let (issuer, hosts) = match &self.place {
             Place::KeySet(url) => return self.client.get(url).await,
             Place::Discovery { issuer, hosts } => (issuer, hosts),
         };
-        if known_place && let Some(url) = self.found() {
-            return self.client.get(&url).await;
+        if in_haste
+            && let Some(url) = self.found()
+            && let Ok(document) = self.client.get(&url).await
+        {
+            return Ok(document);
         }
         let url = self.discover(issuer, hosts).await?;
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.clone());
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((url.clone(), Instant::now()));
         self.client.get(&url).await
     }
 }

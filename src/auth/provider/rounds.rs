@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::fault::FetchFault;
 use super::freshness;
 use super::publisher::{Document, Publish};
-use super::{Held, Shelf};
-use crate::auth::config::SkippedKey;
+use super::{Edition, Shelf};
+use crate::auth::config::told;
 use crate::auth::keys::KeySet;
 use crate::auth::memory::Counter;
 use crate::auth::verified::VerifiedTokens;
@@ -60,7 +61,8 @@ impl Subscriber {
 
 impl<P: Publish> Rounds<P> {
     pub(super) fn new(shelf: Arc<Shelf>, publisher: P, subscriber: Subscriber) -> Self {
-        Self { shelf, publisher, subscriber, failures: 0, had_keys: false }
+        let had_keys = shelf.keys().is_some();
+        Self { shelf, publisher, subscriber, failures: 0, had_keys }
     }
 
     /// For ever.
@@ -78,7 +80,10 @@ impl<P: Publish> Rounds<P> {
         let (look, asked_for) = {
             let mut desk = self.shelf.desk();
             desk.begun += 1;
-            (desk.begun, desk.asked_for.is_some_and(|(look, _)| look == desk.begun))
+            let begun = desk.begun;
+            let asked_for = desk.asked_for.as_mut().filter(|(look, _)| *look == begun);
+            // The cool-down runs from here: a look that was asked for may have had to wait for the one before.
+            (begun, asked_for.map(|(_, at)| *at = Instant::now()).is_some())
         };
         // Who waits for an unknown key does not wait for a discovery document too.
         let fetched = self.publisher.fetch(asked_for).await;
@@ -88,7 +93,7 @@ impl<P: Publish> Rounds<P> {
                 // At three quarters, so that a publisher that is slow or needs a second try is not too late.
                 lifetime * 3 / 4
             }
-            Err(fault) => self.failed(&fault),
+            Err(fault) => self.failed(&fault, asked_for),
         };
         self.shelf.ended.send_replace(look);
         rest
@@ -97,16 +102,21 @@ impl<P: Publish> Rounds<P> {
     /// Puts a key set in force. Gives its lifetime.
     fn install(&self, Document { bytes, lifetime }: Document) -> Result<Duration, FetchFault> {
         let lifetime = freshness::bounded(lifetime, self.shelf.published.lifetime);
-        let present = self.shelf.held.load_full().filter(|held| *held.document == *bytes);
+        let present = self.shelf.edition.load_full().filter(|held| says_the_same(&held.document, &bytes));
         let (seen, seen_at) = (Instant::now(), self.subscriber.clock.now());
         if let Some(held) = present {
             let (keys, document) = (Arc::clone(&held.keys), Arc::clone(&held.document));
-            self.shelf.held.store(Some(Arc::new(Held { keys, document, seen, seen_at })));
+            self.shelf.edition.store(Some(Arc::new(Edition { keys, document, seen, seen_at })));
             return Ok(lifetime);
         }
         let keys = KeySet::of_jwks(&bytes, &self.shelf.allowed)?.of_generation(self.subscriber.generations.next());
         self.tell(&keys);
-        self.shelf.held.store(Some(Arc::new(Held { keys: Arc::new(keys), document: bytes.into(), seen, seen_at })));
+        self.shelf.edition.store(Some(Arc::new(Edition {
+            keys: Arc::new(keys),
+            document: bytes.into(),
+            seen,
+            seen_at,
+        })));
         // After the swap: what is verified from now on is verified under the new keys.
         self.subscriber.verified.forget_issuer(&self.subscriber.issuer);
         Ok(lifetime)
@@ -117,8 +127,7 @@ impl<P: Publish> Rounds<P> {
         tracing::info!(issuer, keys = keys.len(), "new keys");
         let skipped = keys.skipped();
         if !skipped.is_empty() {
-            let why: Vec<_> = skipped.iter().map(SkippedKey::to_string).collect();
-            tracing::warn!(issuer, skipped = skipped.len(), why = why.join("; "), "keys that cannot be used");
+            tracing::warn!(issuer, skipped = skipped.len(), why = told(skipped), "keys that cannot be used");
         }
     }
 
@@ -132,15 +141,11 @@ impl<P: Publish> Rounds<P> {
         self.had_keys = true;
     }
 
-    fn failed(&mut self, fault: &FetchFault) -> Duration {
+    /// Tells of a failure. Gives the rest until the next look.
+    fn failed(&mut self, fault: &FetchFault, asked_for: bool) -> Duration {
+        let rest = self.rest_after_failure(asked_for);
         let issuer = &*self.subscriber.issuer;
         let has_keys = self.shelf.keys().is_some();
-        let rest = if has_keys {
-            // Longer than the cool-down, so that looks for unknown keys that fail take the place of these.
-            self.shelf.published.cooldown * 3 / 2
-        } else {
-            IMPATIENT.get(self.failures).or(IMPATIENT.last()).copied().unwrap_or_default()
-        };
         let known = self.shelf.desk().fault.replace(fault.clone()).is_some_and(|known| known == *fault);
         let reason = fault.label();
         if self.had_keys && !has_keys {
@@ -153,6 +158,17 @@ impl<P: Publish> Rounds<P> {
         self.had_keys = has_keys;
         self.failures += 1;
         rest
+    }
+
+    fn rest_after_failure(&self, asked_for: bool) -> Duration {
+        let Some(age_left) = self.shelf.age_left() else {
+            return IMPATIENT.get(self.failures).or(IMPATIENT.last()).copied().unwrap_or_default();
+        };
+        let lifetime = self.shelf.published.lifetime;
+        // One hiccup does not make keys older than their lifetime. A failed look for unknown keys is no reason for
+        // another soon: strangers would decide how often the publisher is asked.
+        let rest = if self.failures == 0 && !asked_for { lifetime / 4 } else { lifetime * 3 / 4 };
+        rest.min(age_left).max(Duration::from_secs(1))
     }
 
     /// Rests, unless a look is asked for.
@@ -168,4 +184,15 @@ impl<P: Publish> Rounds<P> {
             }
         }
     }
+}
+
+/// Whether two key sets hold the same keys, in whatever order: some publishers shuffle theirs.
+fn says_the_same(one: &[u8], other: &[u8]) -> bool {
+    let sorted = |document: &[u8]| {
+        let document: Value = serde_json::from_slice(document).ok()?;
+        let mut keys: Vec<_> = document.get("keys")?.as_array()?.iter().map(Value::to_string).collect();
+        keys.sort_unstable();
+        Some(keys)
+    };
+    one == other || sorted(one).is_some_and(|keys| Some(keys) == sorted(other))
 }

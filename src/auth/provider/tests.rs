@@ -132,6 +132,66 @@ async fn the_same_keys_stay_the_same_generation_and_others_do_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_set_in_another_order_is_the_same_generation() {
+    let stage = Stage::default();
+    let keys: Vec<_> = (0..3).map(|_| keygen::generate(Algorithm::EdDsa).expect("a key pair").jwk).collect();
+    let document = |keys: Vec<&serde_json::Value>| serde_json::json!({ "keys": keys }).to_string();
+    stage.publish(&document(keys.iter().collect()));
+    let provider = begun(&stage);
+    settle().await;
+    let before = provider.keys().map(|keys| keys.generation());
+    stage.publish(&document(keys.iter().rev().collect()));
+    pass(46).await;
+    assert_eq!(provider.keys().map(|keys| keys.generation()), before);
+    stage.publish(&document(keys.iter().take(2).collect()));
+    pass(46).await;
+    assert!(provider.keys().map(|keys| keys.generation()) > before, "the control");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_is_tried_again_before_the_keys_are_older_than_their_lifetime() {
+    let stage = Stage::default();
+    stage.publish(&set().0);
+    let provider = begun(&stage);
+    settle().await;
+    stage.fail();
+    pass(46).await;
+    assert_eq!(stage.looks(), 2);
+    stage.publish(&set().0);
+    pass(13).await;
+    assert_eq!(stage.looks(), 2);
+    pass(2).await;
+    assert_eq!((stage.looks(), provider.standing().fault), (3, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_settings_keep_the_keys_of_the_same_place_and_no_others() {
+    let stage = Stage::default();
+    let (keys, key_id) = set();
+    stage.publish(&keys);
+    let before = Arc::new(begun(&stage));
+    settle().await;
+    let with = |change: fn(&mut Published), allowed: &[Algorithm]| {
+        let mut published = before.shelf.published.clone();
+        change(&mut published);
+        before.succeeded_by(&published, allowed)
+    };
+    assert!(Arc::ptr_eq(&with(|_| (), &[]), &before));
+    let longer = with(|published| published.max_age *= 2, &[]);
+    assert!(!Arc::ptr_eq(&longer, &before) && has(&longer, &key_id));
+    assert!(has(&with(|_| (), &[Algorithm::Rs256, Algorithm::EdDsa]), &key_id));
+    assert!(with(|_| (), &[Algorithm::Rs256]).keys().is_none(), "the key is not of an algorithm that is allowed now");
+    let elsewhere = |published: &mut Published| {
+        published.place = Place::key_set("https://sso.test/other-keys").expect("a place");
+    };
+    assert!(with(elsewhere, &[]).keys().is_none());
+    advance(Duration::from_secs(23 * 3600)).await;
+    settle().await;
+    let shorter = with(|published| published.max_age = Duration::from_secs(3600), &[]);
+    assert!(shorter.keys().is_some(), "the rounds of the one before went on");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_counts_no_more_after_the_next_look() {
     let stage = Stage::default();
     let (first, first_id) = set();
@@ -154,13 +214,13 @@ async fn unknown_keys_cost_one_look_a_cooldown_and_are_found_at_once() {
     let (second, second_id) = set();
     stage.publish(&second);
     stage.set(|act| act.takes = Duration::from_millis(50));
-    let crowd: JoinSet<()> = (0..100)
+    let crowd: JoinSet<bool> = (0..100)
         .map(|_| {
             let provider = Arc::clone(&provider);
             async move { provider.renewed().await }
         })
         .collect();
-    crowd.join_all().await;
+    assert!(crowd.join_all().await.into_iter().all(|waited| waited));
     assert_eq!(stage.looks(), 2, "a hundred, one look");
     assert!(has(&provider, &second_id) && !has(&provider, &first_id));
     for _ in 0..29 {
@@ -215,7 +275,7 @@ async fn a_publisher_that_hangs_keeps_nobody_for_a_second() {
     stage.set(|act| act.takes = Duration::from_secs(3600));
     let asked = Instant::now();
     provider.renewed().await;
-    assert_eq!(asked.elapsed(), PATIENCE);
+    assert!((Duration::from_millis(500)..Duration::from_secs(1)).contains(&asked.elapsed()), "{:?}", asked.elapsed());
     assert!(provider.keys().is_some(), "known keys serve on");
 }
 
@@ -264,17 +324,19 @@ async fn the_last_good_keys_serve_until_they_are_too_old() {
 #[tokio::test(start_paused = true)]
 async fn a_start_without_the_publisher_recovers_by_itself() {
     let stage = Stage::default();
+    stage.set(|act| act.takes = Duration::from_millis(50));
     let provider = begun(&stage);
-    // Who comes before the first look waits for it, and for no more.
+    // Who comes before the first look is over waits for it, and for no more.
     let asked = Instant::now();
-    provider.renewed().await;
-    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert!(provider.renewed().await);
+    assert_eq!(asked.elapsed(), Duration::from_millis(50));
+    stage.set(|act| act.takes = Duration::ZERO);
     assert_eq!(provider.standing().fault.map(|fault| fault.label()), Some("status"));
     pass(120).await;
     let looks = stage.looks();
     assert!((15..=20).contains(&looks), "{looks} looks in two minutes");
     for _ in 0..1000 {
-        provider.renewed().await;
+        assert!(!provider.renewed().await);
     }
     assert_eq!(stage.looks(), looks, "tokens hurry nothing while there are no keys");
     assert!(provider.next_look() <= Duration::from_secs(8));

@@ -179,6 +179,7 @@ fn mistakes_of_the_configuration_are_named() {
         (config(KeySource::Jwks(b"<html>".to_vec())), ConfigFault::KeySetUnreadable),
         (config(KeySource::Jwks(b"{}".to_vec())), ConfigFault::KeySetUnreadable),
         (config(set_of(&[])), ConfigFault::NoUsableKey { skipped: Vec::new() }),
+        (config(set_of(&vec![json!({}); 257])), ConfigFault::TooManyKeys { most: 256 }),
         (
             config(KeySource::Secret(vec![1; 31].into())),
             ConfigFault::SecretTooShort { algorithm: Algorithm::Hs256, needed: 32 },

@@ -37,6 +37,17 @@ fn a_remembered_token_expires_to_the_second() {
 }
 
 #[test]
+fn after_a_clock_was_set_back_a_token_is_looked_at_again() {
+    let (gate, now) = movable(config(source(Algorithm::EdDsa)));
+    let token = minter(Algorithm::EdDsa).sign(&claims_with("nbf", json!(NOW))).expect("signed");
+    accepted(&gate, &token);
+    now.store(NOW - 3600, Ordering::SeqCst);
+    refused(&gate, &token, Reason::NotYetValid);
+    now.store(NOW, Ordering::SeqCst);
+    accepted(&gate, &token);
+}
+
+#[test]
 fn what_was_refused_is_not_remembered() {
     let required_scopes = vec!["usage:read".to_owned()];
     let gate = authenticator(IssuerConfig { required_scopes, ..config(source(Algorithm::Hs256)) });
@@ -68,7 +79,7 @@ fn other_settings_of_an_issuer_empty_its_memory_and_no_other_issuers() {
 
     let narrower = IssuerConfig { audiences: vec!["elsewhere".to_owned()], ..ours };
     let next = same.succeeded_by(vec![narrower, theirs]).expect("sound");
-    next.begin(Some(&same)).expect("nothing to fetch");
+    next.forget_those_of(&same);
     assert!(remembered(&next, &their_token));
     refused(&next, &our_token, Reason::AudienceMismatch);
     assert_eq!(next.memory.verified.len(), 1);
@@ -83,7 +94,7 @@ fn an_issuer_that_was_removed_is_believed_no_more() {
     let token = token(Algorithm::Es256);
     accepted(&gate, &token);
     let next = gate.succeeded_by(Vec::new()).expect("sound");
-    next.begin(Some(&gate)).expect("nothing to fetch");
+    next.forget_those_of(&gate);
     refused(&next, &token, Reason::IssuerUnknown);
     assert_eq!(next.memory.verified.len(), 0);
 }

@@ -73,6 +73,15 @@ fn others_are_left_alone() {
 }
 
 #[test]
+fn a_revoked_token_is_refused_as_such_also_when_it_lacks_a_scope() {
+    let required_scopes = vec!["usage:read".to_owned()];
+    let gate = authenticator(IssuerConfig { required_scopes, ..config(source(Algorithm::Es256)) });
+    assert!(matches!(judged(&gate, &sign(&claims())), Err(Rejected::InsufficientScope { .. })));
+    revoked(&gate, Target::Token { id: "token-1".to_owned(), expires_at: None });
+    refused(&gate, &sign(&claims()), Reason::Revoked);
+}
+
+#[test]
 fn revocations_outlive_a_change_of_the_configuration() {
     let gate = gate();
     accepted(&gate, &sign(&claims()));

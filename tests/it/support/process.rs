@@ -69,13 +69,18 @@ impl Files {
         sluice(&[&[*first, "--config", &config], rest].concat()).output().unwrap()
     }
 
-    /// The gateway of the configuration, in this process and on free ports, and somebody before it without a token.
-    pub(crate) async fn serve(&self) -> (Gateway, Asker) {
+    /// The configuration as it stands now, with listeners on free ports.
+    pub(crate) fn load(&self) -> config::Config {
         let loaded = config::load(&self.path("sluice.toml"), std::iter::empty());
         let mut config = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}")).config;
         config.server.listen = "127.0.0.1:0".parse().unwrap();
         config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
-        let gateway = Gateway::start(config, Past::Unused, Clock::system()).await.unwrap();
+        config
+    }
+
+    /// The gateway of the configuration, in this process and on free ports, and somebody before it without a token.
+    pub(crate) async fn serve(&self) -> (Gateway, Asker) {
+        let gateway = Gateway::start(self.load(), Past::Unused, Clock::system()).await.unwrap();
         let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
         (gateway, asker)
     }
