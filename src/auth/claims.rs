@@ -18,6 +18,8 @@ use super::token::{Claims, Token};
 use super::token_type::TokenType;
 use crate::model::TenantId;
 
+/// The longest `sub` or `jti`, in bytes. What is longer could not be revoked by name.
+pub const LONGEST_NAME: usize = 1024;
 /// The longest name of a tenant, in characters.
 const MAX_TENANT: usize = 128;
 
@@ -49,7 +51,7 @@ impl Policy {
         self.presence(claims)?;
         Ok(Caller {
             subject: subject(claims)?,
-            token_id: optional_text(claims, "jti", Reason::TokenIdMalformed)?.map(Arc::from),
+            token_id: token_id(claims)?,
             tenants: self.tenants(claims)?,
             scopes: self.scopes(claims)?.into(),
             issuer: Arc::clone(issuer),
@@ -142,7 +144,13 @@ impl Policy {
 
 fn subject(claims: &Claims) -> Result<Arc<str>, Reason> {
     let subject = optional_text(claims, "sub", Reason::SubjectMalformed)?.ok_or(Reason::SubjectMissing)?;
-    if subject.is_empty() { Err(Reason::SubjectMalformed) } else { Ok(Arc::from(subject)) }
+    let in_bounds = (1..=LONGEST_NAME).contains(&subject.len());
+    if in_bounds { Ok(Arc::from(subject)) } else { Err(Reason::SubjectMalformed) }
+}
+
+fn token_id(claims: &Claims) -> Result<Option<Arc<str>>, Reason> {
+    let id = optional_text(claims, "jti", Reason::TokenIdMalformed)?;
+    if id.is_some_and(|id| id.len() > LONGEST_NAME) { Err(Reason::TokenIdMalformed) } else { Ok(id.map(Arc::from)) }
 }
 
 /// A `NumericDate`, narrowed to whole seconds from 1970 to the end of the calendar. RFC 7519 allows fractions; no

@@ -78,7 +78,7 @@ impl KeySource {
 /// Skipped keys that are told one by one.
 const MOST_TOLD: usize = 8;
 /// The most that an issuer's clock and ours may differ.
-pub(super) const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
+pub const LONGEST_LEEWAY: Duration = Duration::from_secs(300);
 
 /// What is wrong with an issuer's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::claims::Policy;
 use super::config::{ConfigFault, IssuerConfig, KeySource};
 use super::keys::{self, KeySet};
+use super::memory::Memory;
 use super::provider::Provider;
 use super::verified::Generation;
 
@@ -31,9 +32,9 @@ enum IssuerKeys {
 }
 
 impl Issuer {
-    /// Reads the keys that are at hand. `generation` is one that no other issuer has or had. What `before`
-    /// fetched from the same place goes on to count.
-    pub(super) fn new(config: IssuerConfig, generation: u64, before: Option<&Self>) -> Result<Self, ConfigFault> {
+    /// Reads the keys that are at hand. What `before`, the issuer of the same name in an earlier configuration, fetched
+    /// from the same place goes on to count.
+    pub(super) fn new(config: IssuerConfig, memory: &Memory, before: Option<&Self>) -> Result<Self, ConfigFault> {
         let allowed = config.algorithms.as_slice();
         let keys = match &config.keys {
             KeySource::PublicKeyPem(file) => IssuerKeys::configured(KeySet::of_pem(file, allowed)?),
@@ -41,12 +42,13 @@ impl Issuer {
             KeySource::Secret(secret) => IssuerKeys::configured(KeySet::of_secret(secret.expose_secret(), allowed)?),
             KeySource::Published(published) => {
                 keys::all_public(allowed)?;
-                let fresh = || Arc::new(Provider::new(published.clone(), allowed.to_vec()));
+                let fresh = || Arc::new(Provider::new(published.clone(), allowed.to_vec(), &memory.waiting));
                 let before = before.and_then(Self::provider);
                 IssuerKeys::Published(before.map_or_else(fresh, |before| before.succeeded_by(published, allowed)))
             }
         };
         let name = Arc::from(config.issuer.as_str());
+        let generation = memory.generations.next();
         Ok(Self { name, policy: Policy::of(config.clone()), keys, config, generation })
     }
 

@@ -187,7 +187,9 @@ fn published(section: &mut Section<'_>, issuer: Option<&str>) -> Option<Vec<Publ
         // Not quoted in the mistake: a URL may hold a password.
         places.push(place.map_err(|fault| section.reject("jwks_url", fault.to_string())).ok()?);
     }
-    if discovery && let Some(issuer) = issuer {
+    if discovery {
+        // Where the issuer is amiss, that has been told.
+        let issuer = issuer?;
         let hosts = hosts.into_iter().map(|host| host.to_lowercase()).collect();
         let fault = |fault: PlaceFault| section.reject("issuer", format!("cannot be used for discovery: {fault}"));
         places.push(Place::discovery(issuer, hosts).map_err(fault).ok()?);

@@ -43,7 +43,8 @@ use serde_json::Value;
 
 pub use algorithm::{Algorithm, Family, UnusableAlgorithm};
 pub use caller::{Caller, Tenants};
-pub use config::{ConfigFault, IssuerConfig, KeyFault, KeySource, SkipReason, SkippedKey};
+pub use claims::LONGEST_NAME;
+pub use config::{ConfigFault, IssuerConfig, KeyFault, KeySource, LONGEST_LEEWAY, SkipReason, SkippedKey};
 pub use development::NoMinter;
 pub use issuers::{Config, IssuerSettings};
 pub use mint::{MintFault, Minter, NewToken, Shape, SigningKey};
@@ -82,10 +83,16 @@ pub struct IssuerStanding {
     pub provider: Option<ProviderStanding>,
 }
 
-/// A refusal, and whose newer keys could cure it.
+/// A refusal, and what could cure it.
 struct Refused<'a> {
     why: Rejected,
-    cure: Option<&'a Provider>,
+    cure: Option<NewerKeys<'a>>,
+}
+
+/// Other keys of this provider than those that the token was held against; `None` where there were none.
+struct NewerKeys<'a> {
+    of: &'a Provider,
+    than: Option<u64>,
 }
 
 impl Authenticator {
@@ -109,7 +116,7 @@ impl Authenticator {
             let before = self.issuers.get(config.issuer.as_str());
             let issuer = match before.filter(|issuer| issuer.is_of(&config)) {
                 Some(same) => Ok(Arc::clone(same)),
-                None => Issuer::new(config, memory.generations.next(), before.map(|issuer| &**issuer)).map(Arc::new),
+                None => Issuer::new(config, &memory, before.map(|issuer| &**issuer)).map(Arc::new),
             };
             match issuer {
                 Ok(issuer) => {
@@ -125,10 +132,11 @@ impl Authenticator {
     /// Begins to fetch the keys of issuers that publish them, and goes on for as long as the issuers are in force.
     /// Within a runtime.
     pub fn begin(&self) -> Result<(), NoClient> {
-        let published: Vec<_> = self.issuers.values().filter_map(|issuer| Some((issuer, issuer.provider()?))).collect();
-        if !published.is_empty() {
+        let published = self.issuers.values().filter_map(|issuer| Some((issuer, issuer.provider()?)));
+        let idle: Vec<_> = published.filter(|(_, provider)| !provider.has_begun()).collect();
+        if !idle.is_empty() {
             let client = KeyClient::new()?;
-            for (issuer, provider) in published {
+            for (issuer, provider) in idle {
                 let Memory { verified, generations, .. } = self.memory.clone();
                 let subscriber = Subscriber::new(Arc::clone(&issuer.name), verified, generations, self.clock.clone());
                 provider.begin(&client, subscriber);
@@ -153,9 +161,10 @@ impl Authenticator {
         match self.judge(token) {
             Ok(caller) => Ok(caller),
             Err(Refused { why, cure: None }) => Err(why),
-            Err(Refused { cure: Some(provider), why }) => {
-                // Without a look nothing has changed.
-                if provider.renewed().await { self.judge(token).map_err(|refused| refused.why) } else { Err(why) }
+            Err(Refused { cure: Some(newer), why }) => {
+                newer.of.renewed().await;
+                let now_held = newer.of.keys().map(|keys| keys.generation());
+                if now_held == newer.than { Err(why) } else { self.judge(token).map_err(|refused| refused.why) }
             }
         }
     }
@@ -173,12 +182,17 @@ impl Authenticator {
         let provider = issuer.provider().map(|provider| &**provider);
         let Some((keys, generation)) = issuer.in_force() else {
             let wait = provider.map_or(Duration::ZERO, Provider::next_look);
-            return Err(Refused { why: Rejected::KeysUnavailable { wait }, cure: provider });
+            let cure = provider.map(|of| NewerKeys { of, than: None });
+            return Err(Refused { why: Rejected::KeysUnavailable { wait }, cure });
         };
         let key_id = token.header.key_id.as_deref();
-        // Which key a token means that names none, newer keys cannot tell.
-        let cure = provider.filter(|_| key_id.is_some());
-        let key = keys.find(key_id).ok_or(Refused { why: Reason::KeyUnknown.into(), cure })?;
+        let unknown = || {
+            // Which key a token means that names none, newer keys cannot tell.
+            let of = provider.filter(|_| key_id.is_some());
+            let cure = of.map(|of| NewerKeys { of, than: Some(keys.generation()) });
+            Refused { why: Reason::KeyUnknown.into(), cure }
+        };
+        let key = keys.find(key_id).ok_or_else(unknown)?;
         key.check(&token)?;
         let caller = issuer.policy.judge(&token, &issuer.name, now)?;
         if self.memory.revocations.mean(&caller) {
@@ -197,8 +211,10 @@ impl Authenticator {
         let verified = self.memory.verified.get(hash)?;
         let in_force = self.issuers.get(verified.caller.issuer()).and_then(|issuer| issuer.in_force());
         let same = in_force.is_some_and(|(_, generation)| generation == verified.generation);
-        // Before the verification its times have to be looked at again: somebody has set the clock.
-        if same && (verified.since..verified.dies_at).contains(&now) {
+        // Before its verification, its times have to be looked at again: somebody has set the clock. By a second, as time
+        // services do all the time, is no matter.
+        let set_back = now.as_second() + 1 < verified.since.as_second();
+        if same && !set_back && now < verified.dies_at {
             return Some(verified.caller.clone());
         }
         self.memory.verified.forget(hash);

@@ -108,9 +108,9 @@ reasons! {
     ClaimMissing = "claim_missing",
     /// No `sub`.
     SubjectMissing = "subject_missing",
-    /// A `sub` that is not a string, or is empty.
+    /// A `sub` that is not a string of 1 to 1024 bytes.
     SubjectMalformed = "subject_malformed",
-    /// A `jti` that is not a string.
+    /// A `jti` that is not a string of at most 1024 bytes.
     TokenIdMalformed = "token_id_malformed",
     /// Nothing where the tenant should be, or nothing there that a rule makes a tenant.
     TenantMissing = "tenant_missing",

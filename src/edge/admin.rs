@@ -91,8 +91,10 @@ async fn readyz(State(admin): State<Admin>) -> Response {
 }
 
 fn lacks_keys(issuer: &IssuerStanding) -> String {
-    let fault = issuer.provider.as_ref().and_then(|provider| provider.fault.as_ref());
-    let why = fault.map_or_else(|| "not fetched yet".to_owned(), ToString::to_string);
+    let provider = issuer.provider.as_ref();
+    let fault = provider.and_then(|provider| provider.fault.as_ref()).map(ToString::to_string);
+    let was_fetched = provider.is_some_and(|provider| provider.fetched_at.is_some());
+    let why = fault.unwrap_or_else(|| if was_fetched { "too old" } else { "not fetched yet" }.to_owned());
     format!("no keys of the issuer {}: {why}", issuer.issuer)
 }
 

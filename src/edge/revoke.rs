@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::admin::Admin;
-use crate::auth::{Revocation, Target};
+use crate::auth::{self, LONGEST_NAME, Revocation, Target};
 
 /// What to revoke: one of `jti`, `subject` and `tenant`.
 #[derive(Debug, Deserialize)]
@@ -26,9 +26,8 @@ struct Body {
     expires_at: Option<String>,
 }
 
-/// The most that an issuer's clock may be ahead of ours: the longest leeway there can be.
-const AHEAD: SignedDuration = SignedDuration::from_mins(5);
-const LONGEST_NAME: usize = 1024;
+/// The most that an issuer's clock may differ from ours.
+const LONGEST_LEEWAY: SignedDuration = SignedDuration::from_secs(auth::LONGEST_LEEWAY.as_secs().cast_signed());
 const USAGE: &str = "the body is not understood; send {\"jti\":\"…\"}, {\"subject\":\"…\"} or {\"tenant\":\"…\"}, \
                      where needed with issuer, issued_before (subject, tenant) or expires_at (jti)";
 
@@ -64,8 +63,15 @@ fn read(admin: &Admin, body: &[u8]) -> Result<Revocation, String> {
     let expires_at = body.expires_at.as_deref().map(|text| moment("expires_at", text)).transpose()?;
     let issued_before = body.issued_before.as_deref().map(|text| moment("issued_before", text)).transpose()?;
     // An issuer's clock may be ahead, and what it has just issued lies in our future.
-    if issued_before.is_some_and(|before| before.duration_since(now) > AHEAD) {
+    if issued_before.is_some_and(|before| before.duration_since(now) > LONGEST_LEEWAY) {
         return Err("issued_before is more than 5 minutes ahead: what is not issued yet cannot be revoked".to_owned());
+    }
+    if expires_at.is_some_and(|at| now.duration_since(at) > LONGEST_LEEWAY) {
+        return Err("expires_at is past: the token is refused already".to_owned());
+    }
+    // Tokens have no business in a log.
+    if body.jti.as_deref().is_some_and(|id| id.starts_with("eyJ") && id.matches('.').count() == 2) {
+        return Err("jti is the name of a token, its claim jti; this is a token itself".to_owned());
     }
     let named = |name: &str, text: String| match text.len() {
         0 => Err(format!("{name} is empty: it would mean nobody")),

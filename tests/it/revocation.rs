@@ -48,6 +48,7 @@ async fn one_token_a_subject_or_a_whole_tenant_is_revoked_at_once() {
 async fn a_revocation_that_would_mean_nobody_is_refused_and_says_why() {
     let house = Plan::default().build().await;
     let future = (now() + SignedDuration::from_mins(6)).to_string();
+    let pasted = format!("{{\"jti\":\"{}\"}}", house.token("red"));
     let endless = format!("{{\"jti\":\"{}\"}}", "x".repeat(1025));
     let ahead = format!("{{\"tenant\":\"red\",\"issued_before\":\"{future}\"}}");
     for (body, says) in [
@@ -55,7 +56,7 @@ async fn a_revocation_that_would_mean_nobody_is_refused_and_says_why() {
         ("{}", "the body is not understood"),
         ("{\"jti\":\"a\",\"subject\":\"b\"}", "the body is not understood"),
         ("{\"jti\":\"a\",\"issued_before\":\"2026-11-09T02:00:00Z\"}", "the body is not understood"),
-        ("{\"tenant\":\"red\",\"expires_at\":\"2026-11-09T02:00:00Z\"}", "the body is not understood"),
+        ("{\"tenant\":\"red\",\"expires_at\":\"2999-11-09T02:00:00Z\"}", "the body is not understood"),
         ("{\"sub\":\"b\"}", "the body is not understood"),
         ("{\"jti\":\"\"}", "jti is empty"),
         ("{\"tenant\":\"rde\"}", "no tenant \"rde\" is configured"),
@@ -63,6 +64,8 @@ async fn a_revocation_that_would_mean_nobody_is_refused_and_says_why() {
         ("{\"tenant\":\"red\",\"issued_before\":\"yesterday\"}", "issued_before is not a time"),
         (ahead.as_str(), "issued_before is more than 5 minutes ahead"),
         (endless.as_str(), "jti is longer than 1024 bytes"),
+        (pasted.as_str(), "this is a token itself"),
+        ("{\"jti\":\"a\",\"expires_at\":\"2026-01-01T00:00:00Z\"}", "expires_at is past"),
     ] {
         let reply = house.operator().send("POST", "/auth/revoke", body).await;
         assert_eq!(reply.status, 400, "{body}");

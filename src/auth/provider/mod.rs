@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -30,6 +30,7 @@ pub(super) use rounds::Subscriber;
 
 use super::algorithm::Algorithm;
 use super::keys::KeySet;
+use super::memory::Seats;
 
 /// Keys that an issuer publishes, and how long they are believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,11 +59,12 @@ struct Shelf {
     allowed: Vec<Algorithm>,
     edition: ArcSwapOption<Edition>,
     desk: Mutex<Desk>,
-    /// How many looks have ended.
+    /// The number of the last look that ended.
     ended: watch::Sender<u64>,
     /// Wakes the task when a look is asked for.
     demand: Notify,
-    waiting: Semaphore,
+    /// Shared by all issuers.
+    seats: Seats,
 }
 
 /// The keys in force, and when they were last seen.
@@ -101,12 +103,10 @@ pub struct ProviderStanding {
 
 /// The longest that a request waits for keys. A token that no key fits is refused within a second all the same.
 const PATIENCE: Duration = Duration::from_millis(800);
-/// How many requests may wait: enough for all that come during one fetch, too few to crowd out the others.
-const MOST_WAITING: usize = 2048;
 
 impl Provider {
     /// Nothing is fetched until `begin`.
-    pub(super) fn new(published: Published, allowed: Vec<Algorithm>) -> Self {
+    pub(super) fn new(published: Published, allowed: Vec<Algorithm>, seats: &Seats) -> Self {
         let shelf = Shelf {
             published,
             allowed,
@@ -114,7 +114,7 @@ impl Provider {
             desk: Mutex::default(),
             ended: watch::Sender::new(0),
             demand: Notify::new(),
-            waiting: Semaphore::new(MOST_WAITING),
+            seats: seats.clone(),
         };
         Self { shelf: Arc::new(shelf), task: Mutex::default() }
     }
@@ -125,8 +125,8 @@ impl Provider {
         if self.shelf.published == *published && self.shelf.allowed == allowed {
             return Arc::clone(self);
         }
-        let next = Self::new(published.clone(), allowed.to_vec());
-        if published.place.leads_where(&self.shelf.published.place)
+        let next = Self::new(published.clone(), allowed.to_vec(), &self.shelf.seats);
+        if published.place.allows_those_of(&self.shelf.published.place)
             && let Some(held) = self.shelf.edition.load_full()
             && let Ok(keys) = KeySet::of_jwks(&held.document, allowed)
         {
@@ -136,21 +136,16 @@ impl Provider {
         Arc::new(next)
     }
 
-    /// Begins to fetch, if it has not begun. Within a runtime.
+    /// Whether it fetches.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.task.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Begins to fetch. Within a runtime, once.
     pub(super) fn begin(&self, client: &KeyClient, subscriber: Subscriber) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(ended) = task.try_join_next() {
-            // It never ends by itself.
-            tracing::error!(
-                issuer = &**subscriber.issuer(),
-                ?ended,
-                "the rounds for keys ended: a defect of the gateway"
-            );
-        }
-        if task.is_empty() {
-            let publisher = Publisher::new(client.clone(), Arc::clone(subscriber.issuer()), &self.shelf.published);
-            task.spawn(Rounds::new(Arc::clone(&self.shelf), publisher, subscriber).run());
-        }
+        let publisher = Publisher::new(client.clone(), Arc::clone(subscriber.issuer()), &self.shelf.published);
+        let rounds = Rounds::new(Arc::clone(&self.shelf), publisher, subscriber);
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(rounds.run_for_ever());
     }
 
     /// The keys to verify with; `None` where none were ever fetched, or the last ones are too old.
@@ -158,16 +153,14 @@ impl Provider {
         self.shelf.keys()
     }
 
-    /// Waits for a look that may find other keys than those held, where one is under way or may be asked for. Whether
-    /// there was one to wait for.
-    pub(super) async fn renewed(&self) -> bool {
-        let Ok(_seat) = self.shelf.waiting.try_acquire() else { return false };
-        let Some(look) = self.shelf.look_to_await() else { return false };
+    /// Waits for a look that may find other keys than those held, where one is under way or may be asked for.
+    pub(super) async fn renewed(&self) {
+        let Some(_seat) = self.shelf.seats.take() else { return };
+        let Some(look) = self.shelf.look_to_await() else { return };
         let mut ended = self.shelf.ended.subscribe();
         let arrival = ended.wait_for(|ended| *ended >= look);
         // Too late is as good as nothing found: the caller looks at what is held then.
         let _in_time = timeout(PATIENCE, arrival).await;
-        true
     }
 
     /// Until the next look that is due anyway.

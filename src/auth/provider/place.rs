@@ -55,11 +55,13 @@ impl Place {
         Ok(Self::Discovery { issuer, hosts })
     }
 
-    /// Whether it is where another leads, whichever hosts either may lead to.
-    pub(super) fn leads_where(&self, other: &Self) -> bool {
+    /// Whether keys that came by way of another may come by way of this one.
+    pub(super) fn allows_those_of(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::KeySet(one), Self::KeySet(other))
-            | (Self::Discovery { issuer: one, .. }, Self::Discovery { issuer: other, .. }) => one == other,
+            (Self::KeySet(ours), Self::KeySet(theirs)) => ours == theirs,
+            (Self::Discovery { issuer, hosts }, Self::Discovery { issuer: theirs, hosts: their_hosts }) => {
+                issuer == theirs && their_hosts.iter().all(|host| hosts.contains(host))
+            }
             _ => false,
         }
     }
@@ -121,11 +123,13 @@ fn is_loopback(url: &Url) -> bool {
     host.parse().is_ok_and(|v4: std::net::Ipv4Addr| v4.is_loopback()) || host == "[::1]" || host == "localhost"
 }
 
-/// The registrable domain of a host by the public suffix list; an address, or a name without a dot, is its own site.
+/// The registrable domain of a host by the public suffix list. An address is a site of its own, and so is a name under a
+/// suffix that is not on the list: within a cluster or a company, who shares the last two labels may have nothing to do
+/// with each other.
 fn site(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
-    let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
-    if is_address { host } else { psl::domain_str(host).unwrap_or(host) }
+    let is_listed = psl::suffix(host.as_bytes()).is_some_and(|suffix| suffix.is_known());
+    if is_listed { psl::domain_str(host).unwrap_or(host) } else { host }
 }
 
 #[cfg(test)]
@@ -174,7 +178,7 @@ mod tests {
             ("https://sso.example.com", "https://example.com/keys", Ok(())),
             ("https://sso.example.com", "https://keys.cdn.example/keys", Ok(())),
             ("https://sso.example.com", "https://KEYS.CDN.example/keys", Ok(())),
-            ("https://sso.corp.internal", "https://keys.corp.internal/", Ok(())),
+            ("https://sso.corp.internal", "https://sso.corp.internal:8443/", Ok(())),
             ("https://keycloak/realms/a", "https://keycloak/realms/a/keys", Ok(())),
             ("http://127.0.0.1:1/", "http://127.0.0.1:2/keys", Ok(())),
             ("https://sso.example.com", "https://example.org/keys", Err(PlaceFault::AnotherSite)),
@@ -184,6 +188,9 @@ mod tests {
             ("https://a.example.co.uk", "https://b.other.co.uk/", Err(PlaceFault::AnotherSite)),
             ("https://team-a.github.io", "https://team-b.github.io/keys", Err(PlaceFault::AnotherSite)),
             ("https://10.0.0.1", "https://10.0.0.2/keys", Err(PlaceFault::AnotherSite)),
+            ("https://[::1]", "https://[::2]/keys", Err(PlaceFault::AnotherSite)),
+            ("https://sso.corp.internal", "https://keys.corp.internal/", Err(PlaceFault::AnotherSite)),
+            ("https://sso.a.svc.cluster.local", "https://db.b.svc.cluster.local/", Err(PlaceFault::AnotherSite)),
             ("https://sso.example.com", "http://127.0.0.1/keys", Err(PlaceFault::AnotherSite)),
             ("https://sso.example.com", "http://sso.example.com/keys", Err(PlaceFault::Insecure)),
             ("https://sso.example.com", "http://169.254.169.254/latest", Err(PlaceFault::Insecure)),

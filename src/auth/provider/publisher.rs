@@ -44,7 +44,7 @@ pub(super) struct Publisher {
     issuer: Arc<str>,
     place: Place,
     /// For how long it counts where discovery led to.
-    lifetime: Duration,
+    place_lifetime: Duration,
     /// Where discovery led to, for looks that cannot wait for it.
     found: Mutex<Option<(Url, Instant)>>,
 }
@@ -71,6 +71,7 @@ impl KeyClient {
         let client = Client::builder()
             .redirect(Policy::custom(within_one_host))
             .no_proxy()
+            .referer(false)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
             .user_agent(concat!("sluice/", env!("CARGO_PKG_VERSION")))
@@ -92,16 +93,16 @@ impl KeyClient {
 
 impl Publisher {
     pub(super) fn new(client: KeyClient, issuer: Arc<str>, published: &Published) -> Self {
-        let Published { place, lifetime, .. } = published.clone();
-        Self { client, issuer, place, lifetime, found: Mutex::default() }
+        let place_lifetime = published.lifetime / 2;
+        Self { client, issuer, place: published.place.clone(), place_lifetime, found: Mutex::default() }
     }
 
     /// Where the keys are, told by the issuer's discovery document.
     async fn discover(&self, issuer: &Url, hosts: &[String]) -> Result<Url, FetchFault> {
         let [openid, oauth] = place::documents(issuer);
         let document = match self.client.get(&openid).await {
-            // A server of plain OAuth has nothing there.
-            Err(FetchFault::Status { status: 400..500, .. }) => self.client.get(&oauth).await,
+            // A server of plain OAuth has nothing there. One that asks for patience is not asked again at once.
+            Err(FetchFault::Status { status: 400..=407 | 409..=428, .. }) => self.client.get(&oauth).await,
             fetched => fetched,
         }?;
         let told: Discovery = serde_json::from_slice(&document.bytes).map_err(|_| FetchFault::NoDiscovery)?;
@@ -114,7 +115,7 @@ impl Publisher {
     /// Where discovery led to. Not for ever: looks in haste alone would never learn that the keys have moved.
     fn found(&self) -> Option<Url> {
         let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.as_ref().filter(|(_, at)| at.elapsed() < self.lifetime).map(|(url, _)| url.clone())
+        found.as_ref().filter(|(_, at)| at.elapsed() < self.place_lifetime).map(|(url, _)| url.clone())
     }
 }
 

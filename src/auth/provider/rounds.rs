@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::fault::FetchFault;
 use super::freshness;
@@ -26,6 +27,9 @@ const IMPATIENT: [Duration; 5] = [
     Duration::from_secs(8),
 ];
 
+/// Long enough for the log not to fill.
+const AFTER_A_DEFECT: Duration = Duration::from_secs(5);
+
 /// Who is to know of new keys.
 pub(in crate::auth) struct Subscriber {
     issuer: Arc<str>,
@@ -37,8 +41,10 @@ pub(in crate::auth) struct Subscriber {
 /// The looks at one issuer's keys, one after the other.
 pub(super) struct Rounds<P> {
     shelf: Arc<Shelf>,
-    publisher: P,
-    subscriber: Subscriber,
+    publisher: Arc<P>,
+    subscriber: Arc<Subscriber>,
+    /// Of the last keys that were fetched.
+    lifetime: Duration,
     /// Looks that failed since the last that did not.
     failures: usize,
     had_keys: bool,
@@ -61,22 +67,41 @@ impl Subscriber {
 
 impl<P: Publish> Rounds<P> {
     pub(super) fn new(shelf: Arc<Shelf>, publisher: P, subscriber: Subscriber) -> Self {
-        let had_keys = shelf.keys().is_some();
-        Self { shelf, publisher, subscriber, failures: 0, had_keys }
+        Self::of(shelf, Arc::new(publisher), Arc::new(subscriber))
     }
 
-    /// For ever.
-    pub(super) async fn run(mut self) {
+    fn of(shelf: Arc<Shelf>, publisher: Arc<P>, subscriber: Arc<Subscriber>) -> Self {
+        let (lifetime, had_keys) = (shelf.published.lifetime, shelf.keys().is_some());
+        Self { shelf, publisher, subscriber, lifetime, failures: 0, had_keys }
+    }
+
+    /// Looks, whatever happens: a defect that ends the rounds is told, and they begin again.
+    pub(super) async fn run_for_ever(self) {
+        let Self { shelf, publisher, subscriber, .. } = self;
         loop {
-            let rest = self.look().await;
-            let due = Instant::now() + rest;
-            self.shelf.desk().due = Some(due);
+            let rounds = Self::of(Arc::clone(&shelf), Arc::clone(&publisher), Arc::clone(&subscriber));
+            // Ends with the one that waits for it.
+            let mut task = JoinSet::new();
+            task.spawn(rounds.run());
+            let panicked = task.join_next().await.is_some_and(|ended| ended.is_err_and(|error| error.is_panic()));
+            tracing::error!(
+                issuer = &*subscriber.issuer,
+                panicked,
+                "the rounds for keys ended: a defect of the gateway"
+            );
+            sleep(AFTER_A_DEFECT).await;
+        }
+    }
+
+    async fn run(mut self) {
+        loop {
+            let due = self.look().await;
             self.rest_until(due).await;
         }
     }
 
-    /// One look. Gives the rest until the next.
-    async fn look(&mut self) -> Duration {
+    /// One look. Gives the moment of the next.
+    async fn look(&mut self) -> Instant {
         let (look, asked_for) = {
             let mut desk = self.shelf.desk();
             desk.begun += 1;
@@ -89,14 +114,17 @@ impl<P: Publish> Rounds<P> {
         let fetched = self.publisher.fetch(asked_for).await;
         let rest = match fetched.and_then(|document| self.install(document)) {
             Ok(lifetime) => {
+                self.lifetime = lifetime;
                 self.succeeded();
                 // At three quarters, so that a publisher that is slow or needs a second try is not too late.
                 lifetime * 3 / 4
             }
             Err(fault) => self.failed(&fault, asked_for),
         };
+        let due = Instant::now() + rest;
+        self.shelf.desk().due = Some(due);
         self.shelf.ended.send_replace(look);
-        rest
+        due
     }
 
     /// Puts a key set in force. Gives its lifetime.
@@ -164,10 +192,10 @@ impl<P: Publish> Rounds<P> {
         let Some(age_left) = self.shelf.age_left() else {
             return IMPATIENT.get(self.failures).or(IMPATIENT.last()).copied().unwrap_or_default();
         };
-        let lifetime = self.shelf.published.lifetime;
+        let longest = self.shelf.published.lifetime;
         // One hiccup does not make keys older than their lifetime. A failed look for unknown keys is no reason for
         // another soon: strangers would decide how often the publisher is asked.
-        let rest = if self.failures == 0 && !asked_for { lifetime / 4 } else { lifetime * 3 / 4 };
+        let rest = if self.failures == 0 && !asked_for { self.lifetime / 4 } else { longest * 3 / 4 };
         rest.min(age_left).max(Duration::from_secs(1))
     }
 

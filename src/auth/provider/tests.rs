@@ -8,7 +8,7 @@ use tokio::time::{advance, sleep};
 use super::publisher::{Document, Publish};
 use super::*;
 use crate::auth::keygen;
-use crate::auth::memory::Memory;
+use crate::auth::memory::{MOST_WAITING, Memory};
 use crate::clock::Clock;
 
 /// What a look meets. Cloning shares it.
@@ -21,6 +21,8 @@ struct Act {
     keys: Option<String>,
     lifetime: Option<Duration>,
     takes: Duration,
+    /// A defect of ours.
+    panics: bool,
 }
 
 impl Stage {
@@ -46,6 +48,7 @@ impl Publish for Stage {
         self.1.fetch_add(1, Ordering::SeqCst);
         let act = self.0.lock().expect("no test panicked with it").clone();
         sleep(act.takes).await;
+        assert!(!act.panics, "as the test wants it");
         let keys = act.keys.ok_or(FetchFault::Status { host: "sso.test".to_owned(), status: 503 })?;
         Ok(Document { bytes: keys.into_bytes(), lifetime: act.lifetime })
     }
@@ -61,12 +64,12 @@ fn set() -> (String, String) {
 fn begun(stage: &Stage) -> Provider {
     let place = Place::key_set("https://sso.test/keys").expect("a place");
     let [lifetime, max_age, cooldown] = [60, 24 * 3600, 30].map(Duration::from_secs);
-    let provider = Provider::new(Published { place, lifetime, max_age, cooldown }, Vec::new());
+    let provider = Provider::new(Published { place, lifetime, max_age, cooldown }, Vec::new(), &Seats::default());
     let Memory { verified, generations, .. } = Memory::default();
     let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
     let subscriber = Subscriber::new(Arc::from("https://sso.test"), verified, generations, clock);
     let rounds = Rounds::new(Arc::clone(&provider.shelf), stage.clone(), subscriber);
-    provider.task.lock().expect("nobody else has it").spawn(rounds.run());
+    provider.task.lock().expect("nobody else has it").spawn(rounds.run_for_ever());
     provider
 }
 
@@ -181,6 +184,12 @@ async fn other_settings_keep_the_keys_of_the_same_place_and_no_others() {
     assert!(!Arc::ptr_eq(&longer, &before) && has(&longer, &key_id));
     assert!(has(&with(|_| (), &[Algorithm::Rs256, Algorithm::EdDsa]), &key_id));
     assert!(with(|_| (), &[Algorithm::Rs256]).keys().is_none(), "the key is not of an algorithm that is allowed now");
+    let discovery = |hosts: &[&str]| {
+        let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+        Place::discovery("https://sso.test", hosts).expect("a place")
+    };
+    assert!(discovery(&["a", "b"]).allows_those_of(&discovery(&["b"])));
+    assert!(!discovery(&["a"]).allows_those_of(&discovery(&["a", "b"])), "a host that is named no more");
     let elsewhere = |published: &mut Published| {
         published.place = Place::key_set("https://sso.test/other-keys").expect("a place");
     };
@@ -214,13 +223,13 @@ async fn unknown_keys_cost_one_look_a_cooldown_and_are_found_at_once() {
     let (second, second_id) = set();
     stage.publish(&second);
     stage.set(|act| act.takes = Duration::from_millis(50));
-    let crowd: JoinSet<bool> = (0..100)
+    let crowd: JoinSet<()> = (0..100)
         .map(|_| {
             let provider = Arc::clone(&provider);
             async move { provider.renewed().await }
         })
         .collect();
-    assert!(crowd.join_all().await.into_iter().all(|waited| waited));
+    crowd.join_all().await;
     assert_eq!(stage.looks(), 2, "a hundred, one look");
     assert!(has(&provider, &second_id) && !has(&provider, &first_id));
     for _ in 0..29 {
@@ -328,7 +337,7 @@ async fn a_start_without_the_publisher_recovers_by_itself() {
     let provider = begun(&stage);
     // Who comes before the first look is over waits for it, and for no more.
     let asked = Instant::now();
-    assert!(provider.renewed().await);
+    provider.renewed().await;
     assert_eq!(asked.elapsed(), Duration::from_millis(50));
     stage.set(|act| act.takes = Duration::ZERO);
     assert_eq!(provider.standing().fault.map(|fault| fault.label()), Some("status"));
@@ -336,7 +345,7 @@ async fn a_start_without_the_publisher_recovers_by_itself() {
     let looks = stage.looks();
     assert!((15..=20).contains(&looks), "{looks} looks in two minutes");
     for _ in 0..1000 {
-        assert!(!provider.renewed().await);
+        provider.renewed().await;
     }
     assert_eq!(stage.looks(), looks, "tokens hurry nothing while there are no keys");
     assert!(provider.next_look() <= Duration::from_secs(8));
@@ -344,6 +353,23 @@ async fn a_start_without_the_publisher_recovers_by_itself() {
     stage.publish(&keys);
     pass(9).await;
     assert!(has(&provider, &key_id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_that_a_defect_ends_begin_again() {
+    let stage = Stage::default();
+    stage.publish(&set().0);
+    let provider = begun(&stage);
+    settle().await;
+    let (keys, key_id) = set();
+    stage.publish(&keys);
+    stage.set(|act| act.panics = true);
+    pass(46).await;
+    stage.set(|act| act.panics = false);
+    pass(6).await;
+    assert!(has(&provider, &key_id));
+    provider.renewed().await;
+    assert!(provider.keys().is_some());
 }
 
 #[tokio::test(start_paused = true)]
