@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use super::caller::Caller;
 use super::config::LONGEST_LEEWAY;
 
+/// Room for subjects when that for tokens is used up.
+const RESERVED: usize = 10_000;
+
 /// What is revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
@@ -93,10 +96,16 @@ impl Revocations {
             *known = moment.max(*known);
             return Ok(());
         }
-        if kept.entries >= MOST {
+        let most = match kind {
+            Kind::Token => MOST,
+            Kind::Subject => MOST + RESERVED,
+            // There are as many as are configured, and revoking one is what an emergency calls for.
+            Kind::Tenant => usize::MAX,
+        };
+        if kept.entries >= most {
             kept.drop_expired(now);
         }
-        if kept.entries >= MOST {
+        if kept.entries >= most {
             return Err(TooMany);
         }
         kept.names.entry(kind).or_default().entry(Box::from(name)).or_default().insert(issuer, moment);

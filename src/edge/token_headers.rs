@@ -32,8 +32,20 @@ const OF_THE_CONNECTION: [&str; 10] = [
 
 /// Headers that mean something else already, besides those that a page on another origin may send on asking. These it
 /// may send without; a page must never be able to set one of ours.
-const TAKEN: [&str; 7] =
-    ["accept", "accept-language", "content-language", "content-length", "content-type", "origin", "range"];
+const TAKEN: [&str; 12] = [
+    "accept",
+    "accept-language",
+    "content-language",
+    "content-length",
+    "content-type",
+    "forwarded",
+    "origin",
+    "range",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
 
 impl TokenHeaders {
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
@@ -95,9 +107,18 @@ mod tests {
     #[test]
     fn a_name_that_means_something_else_already_cannot_carry_a_token() {
         assert!(fit("X-Forwarded-Access-Token", &[]).is_ok());
-        for taken in
-            ["Host", "TE", "Authorization", "Cookie", "Accept", "Range", "Prefer", "Sluice-Tenant", "X-Request-Id"]
-        {
+        for taken in [
+            "Host",
+            "TE",
+            "Authorization",
+            "Cookie",
+            "Accept",
+            "Range",
+            "Prefer",
+            "Sluice-Tenant",
+            "X-Request-Id",
+            "Forwarded",
+        ] {
             assert!(fit(taken, &[]).is_err(), "{taken}");
         }
     }

@@ -82,6 +82,8 @@ struct Edition {
 struct Desk {
     /// The number of the last look that began.
     begun: u64,
+    /// When it did.
+    begun_at: Option<Instant>,
     /// The look that unknown keys asked for last, and when it was asked for or, once it has, began.
     asked_for: Option<(u64, Instant)>,
     /// When the next look is due anyway.
@@ -201,13 +203,15 @@ impl Shelf {
         let has_keys = self.keys().is_some();
         let mut desk = self.desk();
         let (begun, ended) = (desk.begun, *self.ended.borrow());
+        // One look that hangs is waited for once, not by all who come until it ends.
+        let hangs = begun > ended && desk.begun_at.is_some_and(|at| at.elapsed() >= PATIENCE);
         if !has_keys {
             // The rounds look for the first keys by themselves; a look that is under way may bring them.
-            return (begun > ended || begun == 0).then_some(begun.max(1));
+            return ((begun > ended || begun == 0) && !hangs).then_some(begun.max(1));
         }
         if let Some((look, asked_at)) = desk.asked_for {
             if look > ended {
-                return Some(look);
+                return (!hangs).then_some(look);
             }
             if asked_at.elapsed() < self.published.cooldown {
                 return None;

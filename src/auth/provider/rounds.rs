@@ -105,6 +105,7 @@ impl<P: Publish> Rounds<P> {
         let (look, asked_for) = {
             let mut desk = self.shelf.desk();
             desk.begun += 1;
+            desk.begun_at = Some(Instant::now());
             let begun = desk.begun;
             let asked_for = desk.asked_for.as_mut().filter(|(look, _)| *look == begun);
             // The cool-down runs from here: a look that was asked for may have had to wait for the one before.

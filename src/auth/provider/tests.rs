@@ -286,6 +286,9 @@ async fn a_publisher_that_hangs_keeps_nobody_for_a_second() {
     provider.renewed().await;
     assert!((Duration::from_millis(500)..Duration::from_secs(1)).contains(&asked.elapsed()), "{:?}", asked.elapsed());
     assert!(provider.keys().is_some(), "known keys serve on");
+    let asked = Instant::now();
+    provider.renewed().await;
+    assert_eq!(asked.elapsed(), Duration::ZERO, "who comes later does not wait for what hangs");
 }
 
 #[tokio::test(start_paused = true)]

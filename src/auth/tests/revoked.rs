@@ -107,6 +107,8 @@ fn their_number_is_bounded_and_those_of_expired_tokens_make_room() {
     let one_more = Revocation { issuer: None, target: token(100_001, NOW + 10) };
     let full = gate.revoke(one_more).expect_err("no room");
     assert!(full.to_string().starts_with("100000 revocations are kept"), "{full}");
+    revoked(&gate, Target::Subject { subject: "robot-8".to_owned(), issued_before: at(NOW) });
+    revoked(&gate, Target::Tenant { tenant: "team-red".to_owned(), issued_before: at(NOW) });
     // What is there already can still be said again.
     revoked(&gate, token(100_000, NOW + 20));
 }
