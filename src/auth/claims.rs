@@ -62,9 +62,9 @@ impl Policy {
 
     /// Whether the caller, who is known in all other respects, may do what this issuer's callers do here.
     pub(super) fn require_scopes(&self, caller: &Caller) -> Result<(), Rejected> {
-        let lacking = |scope: &&String| !caller.scopes.contains(scope);
-        let missing: Vec<String> = self.required_scopes.iter().filter(lacking).cloned().collect();
-        if missing.is_empty() { Ok(()) } else { Err(Rejected::InsufficientScope { missing }) }
+        let has_all = self.required_scopes.iter().all(|scope| caller.scopes.contains(scope));
+        let lacks = || Rejected::InsufficientScope { required: self.required_scopes.clone() };
+        if has_all { Ok(()) } else { Err(lacks()) }
     }
 
     /// From when on the caller's token has expired; `None` at the end of the calendar.

@@ -12,8 +12,9 @@ pub enum Rejected {
     Unauthorized(Reason),
     /// The caller is known, and the token lacks scopes that its issuer's configuration requires.
     InsufficientScope {
-        /// The required scopes that are missing, as configured, in the order of the configuration.
-        missing: Vec<String>,
+        /// All that are required, in the order of the configuration: a token with only those that are missing here would
+        /// lack the others (RFC 6750, 3).
+        required: Vec<String>,
     },
     /// Nobody can tell: none of its issuer's keys could be fetched yet, or for too long.
     KeysUnavailable {
@@ -151,7 +152,9 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unauthorized(reason) => write!(f, "the token was refused: {reason}"),
-            Self::InsufficientScope { missing } => write!(f, "the token lacks scope: {}", missing.join(" ")),
+            Self::InsufficientScope { required } => {
+                write!(f, "the token lacks some of the scopes that are required: {}", required.join(" "))
+            }
             Self::KeysUnavailable { .. } => f.write_str("there are no keys of the token's issuer"),
         }
     }

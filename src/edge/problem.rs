@@ -128,9 +128,9 @@ impl From<Refusal> for Problem {
             Refusal::Rejected(Rejected::Unauthorized(_)) => {
                 unauthorized(label, "Bearer realm=\"sluice\", error=\"invalid_token\"")
             }
-            Refusal::Rejected(Rejected::InsufficientScope { missing }) => {
+            Refusal::Rejected(Rejected::InsufficientScope { required }) => {
                 let challenge =
-                    format!("Bearer realm=\"sluice\", error=\"insufficient_scope\", scope=\"{}\"", missing.join(" "));
+                    format!("Bearer realm=\"sluice\", error=\"insufficient_scope\", scope=\"{}\"", required.join(" "));
                 new(Code::InsufficientScope, "The token is valid but lacks a scope that is required here.")
                     .header(WWW_AUTHENTICATE, &challenge)
             }

@@ -31,7 +31,7 @@ fn refusals() -> Vec<Refusal> {
     let own = [
         Refusal::NoToken,
         Refusal::Rejected(Rejected::Unauthorized(Reason::Expired)),
-        Refusal::Rejected(Rejected::InsufficientScope { missing: vec!["usage:read".into()] }),
+        Refusal::Rejected(Rejected::InsufficientScope { required: vec!["usage:read".into()] }),
         Refusal::Rejected(Rejected::KeysUnavailable { wait }),
         Refusal::NotGranted,
         Refusal::AmbiguousApp,
