@@ -164,10 +164,10 @@ fn published(section: &mut Section<'_>, issuer: Option<&str>) -> Option<Vec<Publ
         }
         section.assume("discovery", "false");
     } else {
-        let stray = ["jwks_hosts", "keys_lifetime", "keys_max_age", "keys_cooldown"];
         // All are asked for before one that is there is refused, so that none is called unknown.
-        let absent = stray.map(|key| section.absent(key, NOT_PUBLISHED));
-        return absent.iter().all(Option::is_some).then(Vec::new);
+        let hosts = section.absent("jwks_hosts", NOT_PUBLISHED);
+        let times = PUBLISHED.map(|(key, ..)| section.absent(key, NOT_PUBLISHED));
+        return times.into_iter().chain([hosts]).all(|absent| absent.is_some()).then(Vec::new);
     }
     let discovery = section.boolean("discovery");
     let key_set = section.optional_text("jwks_url").map(|url| url.map(|url| Place::key_set(&url)));

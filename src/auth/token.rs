@@ -56,9 +56,8 @@ pub(super) fn in_bounds(text: &str) -> Result<(), Reason> {
 }
 
 impl<'t> Token<'t> {
-    /// Takes the text apart.
+    /// Takes a text within the bounds apart.
     pub(super) fn read(text: &'t str) -> Result<Self, Reason> {
-        in_bounds(text)?;
         if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
             return Err(Reason::Alphabet);
         }

@@ -70,9 +70,14 @@ impl Admin {
 async fn not_from_pages(request: Request, next: Next) -> Response {
     if request.headers().contains_key(ORIGIN) && request.method() != Method::GET {
         let detail = "requests from pages are refused here; use a client that sends no Origin";
-        return (StatusCode::FORBIDDEN, Json(json!({ "detail": detail }))).into_response();
+        return refused(StatusCode::FORBIDDEN, detail);
     }
     next.run(request).await
+}
+
+/// A request to this listener that is not carried out, and why.
+pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
+    (status, Json(json!({ "detail": detail }))).into_response()
 }
 
 /// Not ready where no request could be answered: while draining, or without any issuer's keys. What hurts only some
@@ -156,7 +161,7 @@ async fn purge(State(admin): State<Admin>, body: Bytes) -> Response {
             }
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(detail) => (StatusCode::BAD_REQUEST, Json(json!({ "detail": detail }))).into_response(),
+        Err(detail) => refused(StatusCode::BAD_REQUEST, &detail),
     }
 }
 

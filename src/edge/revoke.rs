@@ -2,16 +2,14 @@
 //!
 //! Whoever revokes is in a hurry, so a slip of the pen is refused instead of revoking nothing.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
 
-use super::admin::Admin;
+use super::admin::{Admin, refused};
 use crate::auth::{self, LONGEST_NAME, Revocation, Target};
 
 /// What to revoke: one of `jti`, `subject` and `tenant`.
@@ -32,17 +30,16 @@ const USAGE: &str = "the body is not understood; send {\"jti\":\"…\"}, {\"subj
                      where needed with issuer, issued_before (subject, tenant) or expires_at (jti)";
 
 pub(super) async fn revoke(State(admin): State<Admin>, body: Bytes) -> Response {
-    let refused = |status: StatusCode, detail: String| (status, Json(json!({ "detail": detail }))).into_response();
     let revocation = match read(&admin, &body) {
         Ok(revocation) => revocation,
-        Err(detail) => return refused(StatusCode::BAD_REQUEST, detail),
+        Err(detail) => return refused(StatusCode::BAD_REQUEST, &detail),
     };
     match admin.pipeline.policy().authenticator.revoke(revocation.clone()) {
         Ok(()) => {
             tracing::info!(?revocation, "tokens revoked");
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(too_many) => refused(StatusCode::INSUFFICIENT_STORAGE, too_many.to_string()),
+        Err(too_many) => refused(StatusCode::INSUFFICIENT_STORAGE, &too_many.to_string()),
     }
 }
 

@@ -5,7 +5,6 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-
 use http::{HeaderMap, HeaderName};
 
 use super::bearer::{Bearer, bearer};

@@ -25,7 +25,6 @@ pub use place::{Place, PlaceFault};
 pub(crate) use publisher::KeyClient;
 pub use publisher::NoClient;
 use publisher::Publisher;
-use rounds::Rounds;
 pub(super) use rounds::Subscriber;
 
 use super::algorithm::Algorithm;
@@ -146,8 +145,8 @@ impl Provider {
     /// Begins to fetch. Within a runtime, once.
     pub(super) fn begin(&self, client: &KeyClient, subscriber: Subscriber) {
         let publisher = Publisher::new(client.clone(), Arc::clone(subscriber.issuer()), &self.shelf.published);
-        let rounds = Rounds::new(Arc::clone(&self.shelf), publisher, subscriber);
-        self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(rounds.run_for_ever());
+        let rounds = rounds::run_for_ever(Arc::clone(&self.shelf), publisher, subscriber);
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).spawn(rounds);
     }
 
     /// The keys to verify with; `None` where none were ever fetched, or the last ones are too old.

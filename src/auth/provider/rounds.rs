@@ -39,7 +39,7 @@ pub(in crate::auth) struct Subscriber {
 }
 
 /// The looks at one issuer's keys, one after the other.
-pub(super) struct Rounds<P> {
+struct Rounds<P> {
     shelf: Arc<Shelf>,
     publisher: Arc<P>,
     subscriber: Arc<Subscriber>,
@@ -65,34 +65,28 @@ impl Subscriber {
     }
 }
 
+/// Looks for keys, whatever happens: a defect that ends the rounds is told, and they begin again.
+pub(super) async fn run_for_ever(shelf: Arc<Shelf>, publisher: impl Publish, subscriber: Subscriber) {
+    let (publisher, subscriber) = (Arc::new(publisher), Arc::new(subscriber));
+    loop {
+        let rounds = Rounds {
+            shelf: Arc::clone(&shelf),
+            publisher: Arc::clone(&publisher),
+            subscriber: Arc::clone(&subscriber),
+            lifetime: shelf.published.lifetime,
+            failures: 0,
+            had_keys: shelf.keys().is_some(),
+        };
+        // Ends with the one that waits for it.
+        let mut task = JoinSet::new();
+        task.spawn(rounds.run());
+        let panicked = task.join_next().await.is_some_and(|ended| ended.is_err_and(|error| error.is_panic()));
+        tracing::error!(issuer = &*subscriber.issuer, panicked, "the rounds for keys ended: a defect of the gateway");
+        sleep(AFTER_A_DEFECT).await;
+    }
+}
+
 impl<P: Publish> Rounds<P> {
-    pub(super) fn new(shelf: Arc<Shelf>, publisher: P, subscriber: Subscriber) -> Self {
-        Self::of(shelf, Arc::new(publisher), Arc::new(subscriber))
-    }
-
-    fn of(shelf: Arc<Shelf>, publisher: Arc<P>, subscriber: Arc<Subscriber>) -> Self {
-        let (lifetime, had_keys) = (shelf.published.lifetime, shelf.keys().is_some());
-        Self { shelf, publisher, subscriber, lifetime, failures: 0, had_keys }
-    }
-
-    /// Looks, whatever happens: a defect that ends the rounds is told, and they begin again.
-    pub(super) async fn run_for_ever(self) {
-        let Self { shelf, publisher, subscriber, .. } = self;
-        loop {
-            let rounds = Self::of(Arc::clone(&shelf), Arc::clone(&publisher), Arc::clone(&subscriber));
-            // Ends with the one that waits for it.
-            let mut task = JoinSet::new();
-            task.spawn(rounds.run());
-            let panicked = task.join_next().await.is_some_and(|ended| ended.is_err_and(|error| error.is_panic()));
-            tracing::error!(
-                issuer = &*subscriber.issuer,
-                panicked,
-                "the rounds for keys ended: a defect of the gateway"
-            );
-            sleep(AFTER_A_DEFECT).await;
-        }
-    }
-
     async fn run(mut self) {
         loop {
             let due = self.look().await;
@@ -131,21 +125,16 @@ impl<P: Publish> Rounds<P> {
     /// Puts a key set in force. Gives its lifetime.
     fn install(&self, Document { bytes, lifetime }: Document) -> Result<Duration, FetchFault> {
         let lifetime = freshness::bounded(lifetime, self.shelf.published.lifetime);
-        let present = self.shelf.edition.load_full().filter(|held| says_the_same(&held.document, &bytes));
+        let held = self.shelf.edition.load_full();
         let (seen, seen_at) = (Instant::now(), self.subscriber.clock.now());
-        if let Some(held) = present {
-            let (keys, document) = (Arc::clone(&held.keys), Arc::clone(&held.document));
-            self.shelf.edition.store(Some(Arc::new(Edition { keys, document, seen, seen_at })));
+        if let Some(same) = held.filter(|held| says_the_same(&held.document, &bytes)) {
+            self.shelf.edition.store(Some(Arc::new(Edition { seen, seen_at, ..Edition::clone(&same) })));
             return Ok(lifetime);
         }
         let keys = KeySet::of_jwks(&bytes, &self.shelf.allowed)?.of_generation(self.subscriber.generations.next());
         self.tell(&keys);
-        self.shelf.edition.store(Some(Arc::new(Edition {
-            keys: Arc::new(keys),
-            document: bytes.into(),
-            seen,
-            seen_at,
-        })));
+        let edition = Edition { keys: Arc::new(keys), document: bytes.into(), seen, seen_at };
+        self.shelf.edition.store(Some(Arc::new(edition)));
         // After the swap: what is verified from now on is verified under the new keys.
         self.subscriber.verified.forget_issuer(&self.subscriber.issuer);
         Ok(lifetime)

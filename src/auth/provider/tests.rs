@@ -44,7 +44,7 @@ impl Stage {
 }
 
 impl Publish for Stage {
-    async fn fetch(&self, _known_place: bool) -> Result<Document, FetchFault> {
+    async fn fetch(&self, _in_haste: bool) -> Result<Document, FetchFault> {
         self.1.fetch_add(1, Ordering::SeqCst);
         let act = self.0.lock().expect("no test panicked with it").clone();
         sleep(act.takes).await;
@@ -68,9 +68,18 @@ fn begun(stage: &Stage) -> Provider {
     let Memory { verified, generations, .. } = Memory::default();
     let clock = Clock::fixed(Timestamp::UNIX_EPOCH);
     let subscriber = Subscriber::new(Arc::from("https://sso.test"), verified, generations, clock);
-    let rounds = Rounds::new(Arc::clone(&provider.shelf), stage.clone(), subscriber);
-    provider.task.lock().expect("nobody else has it").spawn(rounds.run_for_ever());
+    let rounds = rounds::run_for_ever(Arc::clone(&provider.shelf), stage.clone(), subscriber);
+    provider.task.lock().expect("nobody else has it").spawn(rounds);
     provider
+}
+
+/// A provider that has seen these keys, and its stage.
+async fn serving(keys: &str) -> (Stage, Arc<Provider>) {
+    let stage = Stage::default();
+    stage.publish(keys);
+    let provider = Arc::new(begun(&stage));
+    settle().await;
+    (stage, provider)
 }
 
 /// Lets the task do what is due, and time pass.
@@ -94,11 +103,8 @@ fn has(provider: &Provider, key_id: &str) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn keys_are_looked_at_again_at_three_quarters_of_their_lifetime() {
-    let stage = Stage::default();
     let (keys, key_id) = set();
-    stage.publish(&keys);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&keys).await;
     assert!(has(&provider, &key_id));
     for (lifetime, rest) in [(None, 45), (Some(20), 15), (Some(1), 11), (Some(3600), 45)] {
         stage.set(|act| act.lifetime = lifetime.map(Duration::from_secs));
@@ -117,12 +123,9 @@ async fn keys_are_looked_at_again_at_three_quarters_of_their_lifetime() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_keys_stay_the_same_generation_and_others_do_not() {
-    let stage = Stage::default();
     let (first, _) = set();
     let (second, second_id) = set();
-    stage.publish(&first);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&first).await;
     let generation = |provider: &Provider| provider.keys().map(|keys| keys.generation());
     let before = generation(&provider);
     pass(200).await;
@@ -136,12 +139,9 @@ async fn the_same_keys_stay_the_same_generation_and_others_do_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_set_in_another_order_is_the_same_generation() {
-    let stage = Stage::default();
     let keys: Vec<_> = (0..3).map(|_| keygen::generate(Algorithm::EdDsa).expect("a key pair").jwk).collect();
     let document = |keys: Vec<&serde_json::Value>| serde_json::json!({ "keys": keys }).to_string();
-    stage.publish(&document(keys.iter().collect()));
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&document(keys.iter().collect())).await;
     let before = provider.keys().map(|keys| keys.generation());
     stage.publish(&document(keys.iter().rev().collect()));
     pass(46).await;
@@ -153,10 +153,7 @@ async fn a_set_in_another_order_is_the_same_generation() {
 
 #[tokio::test(start_paused = true)]
 async fn one_failure_is_tried_again_before_the_keys_are_older_than_their_lifetime() {
-    let stage = Stage::default();
-    stage.publish(&set().0);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&set().0).await;
     stage.fail();
     pass(46).await;
     assert_eq!(stage.looks(), 2);
@@ -169,11 +166,8 @@ async fn one_failure_is_tried_again_before_the_keys_are_older_than_their_lifetim
 
 #[tokio::test(start_paused = true)]
 async fn other_settings_keep_the_keys_of_the_same_place_and_no_others() {
-    let stage = Stage::default();
     let (keys, key_id) = set();
-    stage.publish(&keys);
-    let before = Arc::new(begun(&stage));
-    settle().await;
+    let (_stage, before) = serving(&keys).await;
     let with = |change: fn(&mut Published), allowed: &[Algorithm]| {
         let mut published = before.shelf.published.clone();
         change(&mut published);
@@ -202,11 +196,8 @@ async fn other_settings_keep_the_keys_of_the_same_place_and_no_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_counts_no_more_after_the_next_look() {
-    let stage = Stage::default();
     let (first, first_id) = set();
-    stage.publish(&first);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&first).await;
     stage.publish(&set().0);
     pass(46).await;
     assert!(!has(&provider, &first_id));
@@ -214,11 +205,8 @@ async fn a_withdrawn_key_counts_no_more_after_the_next_look() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_keys_cost_one_look_a_cooldown_and_are_found_at_once() {
-    let stage = Stage::default();
     let (first, first_id) = set();
-    stage.publish(&first);
-    let provider = Arc::new(begun(&stage));
-    settle().await;
+    let (stage, provider) = serving(&first).await;
     assert_eq!(stage.looks(), 1);
     let (second, second_id) = set();
     stage.publish(&second);
@@ -246,11 +234,8 @@ async fn unknown_keys_cost_one_look_a_cooldown_and_are_found_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_cooldown_holds_when_looks_fail_or_bring_nothing() {
-    let stage = Stage::default();
     let (first, first_id) = set();
-    stage.publish(&first);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&first).await;
     let nothings: [fn(&Stage); 4] = [
         Stage::fail,
         |stage| stage.publish("{\"keys\":[]}"),
@@ -277,10 +262,7 @@ async fn the_cooldown_holds_when_looks_fail_or_bring_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_publisher_that_hangs_keeps_nobody_for_a_second() {
-    let stage = Stage::default();
-    stage.publish(&set().0);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&set().0).await;
     stage.set(|act| act.takes = Duration::from_secs(3600));
     let asked = Instant::now();
     provider.renewed().await;
@@ -293,10 +275,7 @@ async fn a_publisher_that_hangs_keeps_nobody_for_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn only_so_many_wait() {
-    let stage = Stage::default();
-    stage.publish(&set().0);
-    let provider = Arc::new(begun(&stage));
-    settle().await;
+    let (stage, provider) = serving(&set().0).await;
     stage.set(|act| act.takes = Duration::from_secs(3600));
     let waiting: JoinSet<Duration> = (0..MOST_WAITING + 100)
         .map(|_| {
@@ -314,11 +293,8 @@ async fn only_so_many_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_good_keys_serve_until_they_are_too_old() {
-    let stage = Stage::default();
     let (keys, key_id) = set();
-    stage.publish(&keys);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&keys).await;
     stage.fail();
     for _ in 0..23 {
         advance(Duration::from_secs(3600)).await;
@@ -360,10 +336,7 @@ async fn a_start_without_the_publisher_recovers_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn rounds_that_a_defect_ends_begin_again() {
-    let stage = Stage::default();
-    stage.publish(&set().0);
-    let provider = begun(&stage);
-    settle().await;
+    let (stage, provider) = serving(&set().0).await;
     let (keys, key_id) = set();
     stage.publish(&keys);
     stage.set(|act| act.panics = true);
