@@ -78,13 +78,18 @@ impl Forge {
         Attack { name: name.into(), token: token.into(), control: self.sound() }
     }
 
-    /// The real key, another header.
-    fn with_header(&self, name: &str, change: &Value) -> Attack {
+    /// The sound header with these members in place of its own.
+    fn changed_header(&self, change: &Value) -> String {
         let mut header = self.header();
         for (member, value) in change.as_object().unwrap() {
             header[member] = value.clone();
         }
-        self.attack(name, self.real(&header.to_string(), &self.payload()))
+        header.to_string()
+    }
+
+    /// The real key, another header.
+    fn with_header(&self, name: &str, change: &Value) -> Attack {
+        self.attack(name, self.real(&self.changed_header(change), &self.payload()))
     }
 
     /// The real key, another claim; `null` takes it out. The control has one that will do in its place.
@@ -138,12 +143,8 @@ impl Forge {
     /// Keys that the token brings or points to, and names that are no names.
     fn of_headers(&self) -> Vec<Attack> {
         let theirs = |change: Value| {
-            let mut header = self.header();
-            for (member, value) in change.as_object().unwrap() {
-                header[member] = value.clone();
-            }
-            let name = format!("their key and {change:.60}");
-            self.attack(name, signed(&header.to_string(), &self.payload(), &pem(&self.theirs), Signed::ES256))
+            let token = signed(&self.changed_header(&change), &self.payload(), &pem(&self.theirs), Signed::ES256);
+            self.attack(format!("their key and {change:.60}"), token)
         };
         let mut attacks = vec![
             theirs(json!({})),

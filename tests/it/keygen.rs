@@ -22,6 +22,13 @@ fn keygen(directory: &Path, algorithm: &str) -> Output {
     sluice(&["keygen", "--algorithm", algorithm, "--out", directory.to_str().unwrap()]).output().unwrap()
 }
 
+/// What it prints where nothing is in its way.
+fn made(directory: &Path, algorithm: &str) -> String {
+    let made = keygen(directory, algorithm);
+    assert_eq!((made.status.code(), text(&made.stderr).as_str()), (Some(0), ""), "{algorithm}");
+    text(&made.stdout)
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -55,9 +62,7 @@ async fn a_pair_of_every_family_works_by_the_lines_printed() {
     for algorithm in ["RS512", "PS384", "ES256", "ES384", "EdDSA"] {
         let files = Files::new("");
         let directory = files.path("deep/er");
-        let made = keygen(&directory, algorithm);
-        assert_eq!((made.status.code(), text(&made.stderr).as_str()), (Some(0), ""), "{algorithm}");
-        let lines = text(&made.stdout);
+        let lines = made(&directory, algorithm);
         works(&files, &lines, algorithm).await;
         let plain = lines.replace("jwks_file", "# jwks_file").replace("# public_key_file", "public_key_file");
         works(&files, &plain, algorithm).await;
@@ -80,9 +85,7 @@ async fn a_secret_of_every_length_works_by_the_lines_printed() {
     for algorithm in ["HS256", "HS384", "HS512"] {
         let files = Files::new("");
         let directory = files.path("keys");
-        let made = keygen(&directory, algorithm);
-        assert_eq!((made.status.code(), text(&made.stderr).as_str()), (Some(0), ""), "{algorithm}");
-        let lines = text(&made.stdout);
+        let lines = made(&directory, algorithm);
         works(&files, &lines, algorithm).await;
 
         assert_eq!(names(&directory), ["secret.key"]);
