@@ -10,12 +10,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::auth::NoClient;
-use crate::budget::Budget;
+use crate::budget::{self, Budget};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::edge::{self, Admin, Listener, Readiness, Stop};
+use crate::fleet::Fleet;
 use crate::pipeline::{Parts, Pipeline, Policy};
+use crate::store::{Keeper, Refused};
 use crate::tenancy::Registry;
 use crate::upstream::Upstream;
 
@@ -66,6 +68,9 @@ pub enum StartFault {
     /// Likewise for the identity providers.
     #[error(transparent)]
     KeyClient(#[from] NoClient),
+    /// The store that the replicas share would lose what the budget is kept by.
+    #[error(transparent)]
+    Store(#[from] Refused),
 }
 
 /// Time for those who wait to read that their turn will not come.
@@ -81,10 +86,7 @@ impl Gateway {
         let policy =
             Policy { authenticator: config.authenticator(clock.clone()), registry: Registry::new(&config.tenants) };
         policy.authenticator.begin()?;
-        let budget = match past {
-            Past::Unknown => Budget::new(&config.budget),
-            Past::Unused => Budget::unused(&config.budget),
-        };
+        let Purse { budget, fleet, keeper } = Purse::open(&config, past).await?;
         let upstream =
             Upstream::new(config.upstream, clock.clone()).map_err(|error| StartFault::Client(error.to_string()))?;
         let pipeline = Arc::new(Pipeline::new(Parts {
@@ -92,9 +94,9 @@ impl Gateway {
             rules: config.query,
             cache: Cache::new(config.cache),
             budget,
+            fleet,
             queue: config.queue,
             upstream,
-            clock: clock.clone(),
         }));
         let readiness = Readiness::default();
         let router = edge::public(Arc::clone(&pipeline), &config.server);
@@ -107,7 +109,15 @@ impl Gateway {
             tokio::spawn(admin.0.serve(shown.router(), stopped, LAST_WORDS)),
         ];
         let running = Arc::clone(&pipeline);
-        let dispatcher = tokio::spawn(async move { running.run().await });
+        let dispatcher = tokio::spawn(async move {
+            match keeper {
+                None => running.run().await,
+                Some(keeper) => tokio::select! {
+                    () = keeper.run() => {}
+                    () = running.run() => {}
+                },
+            }
+        });
         if let Some(warning) = config.server.token_headers.warning() {
             tracing::warn!("{warning}");
         }
@@ -157,6 +167,29 @@ impl Gateway {
         }
         self.dispatcher.abort();
         tracing::info!("stopped");
+    }
+}
+
+/// What the calls are paid from, alone or with other replicas.
+struct Purse {
+    budget: Budget,
+    fleet: Option<Fleet>,
+    keeper: Option<Keeper>,
+}
+
+impl Purse {
+    async fn open(config: &Config, past: Past) -> Result<Self, Refused> {
+        let budget::Config { store, .. } = &config.budget;
+        let Some(store) = store.clone() else {
+            let budget = match past {
+                Past::Unknown => Budget::new(&config.budget),
+                Past::Unused => Budget::unused(&config.budget),
+            };
+            return Ok(Self { budget, fleet: None, keeper: None });
+        };
+        let (store, keeper) = Keeper::open(store).await?;
+        let budget = Budget::shared(&config.budget, store.clone());
+        Ok(Self { budget, fleet: Some(Fleet::new(store, config.cache.max_bytes)), keeper: Some(keeper) })
     }
 }
 

@@ -9,6 +9,7 @@ mod model;
 pub mod clock;
 mod settings;
 mod telemetry;
+mod store;
 
 // The path.
 pub mod auth;
@@ -17,6 +18,7 @@ mod query;
 mod cache;
 mod budget;
 mod upstream;
+mod fleet;
 mod queue;
 mod pipeline;
 

@@ -226,6 +226,11 @@ impl Authenticator {
         self.memory.revocations.add(revocation, self.clock.now())
     }
 
+    /// All that is revoked.
+    pub fn revoked(&self) -> Vec<Revocation> {
+        self.memory.revocations.all()
+    }
+
     /// How many revocations are kept.
     pub fn revocations(&self) -> usize {
         self.memory.revocations.len()

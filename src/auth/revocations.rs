@@ -128,9 +128,34 @@ impl Revocations {
             || caller.tenants().iter().any(|tenant| find(Kind::Tenant, tenant.as_str()).is_some_and(before))
     }
 
+    /// All that are kept.
+    pub(super) fn all(&self) -> Vec<Revocation> {
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let names =
+            kept.names.iter().flat_map(|(kind, names)| names.iter().map(move |(name, issuers)| (*kind, name, issuers)));
+        let each = names.flat_map(|(kind, name, issuers)| {
+            issuers.iter().map(move |(issuer, moment)| Revocation {
+                issuer: issuer.as_deref().map(str::to_owned),
+                target: kind.target(name, *moment),
+            })
+        });
+        each.collect()
+    }
+
     /// How many are kept.
     pub(super) fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).entries
+    }
+}
+
+impl Kind {
+    fn target(self, name: &str, moment: Timestamp) -> Target {
+        let name = name.to_owned();
+        match self {
+            Self::Token => Target::Token { id: name, expires_at: (moment < Timestamp::MAX).then_some(moment) },
+            Self::Subject => Target::Subject { subject: name, issued_before: moment },
+            Self::Tenant => Target::Tenant { tenant: name, issued_before: moment },
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::settings::{Section, parse_duration};
+use crate::store;
 
 /// The vendor's limit and our assumption about the way to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Calls that may arrive within any `per`.
     pub calls: usize,
@@ -13,6 +14,8 @@ pub struct Config {
     pub per: Duration,
     /// When a slot may be counted from the sending instead of the answer.
     pub guard: GuardRule,
+    /// The store that several replicas keep their slots in; `None` where this process is alone.
+    pub store: Option<store::Config>,
 }
 
 /// The longest time that a call is assumed to need to reach the vendor's counter.
@@ -27,11 +30,6 @@ pub enum GuardRule {
 /// Half of the guard is what signing and sending may take.
 const SHORTEST_GUARD: Duration = Duration::from_millis(10);
 
-/// A setting of the contract that this version does not carry out is refused, not ignored: replicas that believed to
-/// share a budget would together break the vendor's limit.
-const NOT_SHARED: &str =
-    "this version does not share a budget over replicas; run one replica for each master key and leave this out";
-
 impl Config {
     /// Reads `[budget]`.
     pub fn read(section: &mut Section<'_>) -> Option<Self> {
@@ -43,14 +41,13 @@ impl Config {
             }
             parse_duration(text).map(GuardRule::Within).map_err(|fault| format!("{fault}, or \"strict\""))
         });
-        let unshared = section.absent("redis_url", NOT_SHARED).zip(section.absent("redis_url_file", NOT_SHARED));
+        let store = store::Config::read(section);
         let (per, guard) = (per?, guard?);
         if matches!(guard, GuardRule::Within(guard) if guard < SHORTEST_GUARD || guard > per) {
             section
                 .reject("guard", "must lie between 10ms and budget.per; \"strict\" holds every slot until its answer");
             return None;
         }
-        unshared?;
-        Some(Self { calls: usize::try_from(calls?).unwrap_or(usize::MAX), per, guard })
+        Some(Self { calls: usize::try_from(calls?).unwrap_or(usize::MAX), per, guard, store: store? })
     }
 }

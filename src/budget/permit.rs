@@ -1,13 +1,50 @@
 //! A permit, from the claim of its slot to the end of its call. Taken by value at every step, so that one permit is
 //! one call on the wire and a forgotten permit gives its slot back.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ledger::Ledger;
 use super::slots::Ticket;
+
+/// Where slots are kept. Each call is told what became of the slot that a ticket stands for.
+pub(super) trait Ledger: fmt::Debug + Send + Sync {
+    /// Nothing was sent: the slot is free at once.
+    fn unsent(&self, ticket: Ticket);
+
+    /// The call is about to be written.
+    fn sent(&self, ticket: Ticket, now: Instant) -> Passage;
+
+    /// The call has certainly arrived, though its answer is not here.
+    fn arrived(&self, ticket: Ticket);
+
+    /// The answer is here; `throttled`, where it says that we were too fast.
+    fn answered(&self, ticket: Ticket, throttled: bool);
+
+    /// No connection could be opened, so this was no call.
+    fn never_sent(&self, ticket: Ticket);
+
+    /// It ended without an answer and may still be on its way.
+    fn lost(&self, ticket: Ticket);
+
+    /// The guard in force.
+    fn guard(&self) -> Duration;
+}
+
+/// What holds for a call on its way.
+#[derive(Debug)]
+pub(super) struct Passage {
+    /// How long it may be on its way; `None` where only the answer tells.
+    pub(super) guard: Option<Duration>,
+    /// Until when it may be written; `None` where nobody takes the slot away.
+    pub(super) tenure: Option<Tenure>,
+}
+
+/// Until when a slot is certainly ours, prolonged while we hold it. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(super) struct Tenure(Arc<Mutex<Option<Instant>>>);
 
 /// The right to send one call, now. Dropped unsent, its slot is free again at once.
 #[derive(Debug)]
@@ -20,7 +57,7 @@ pub struct Permit {
 #[derive(Debug)]
 pub struct InFlight {
     hold: Option<Hold>,
-    guard: Option<Duration>,
+    passage: Passage,
     sent: Instant,
 }
 
@@ -31,12 +68,12 @@ pub struct Late;
 
 #[derive(Debug)]
 struct Hold {
-    ledger: Arc<Ledger>,
+    ledger: Arc<dyn Ledger>,
     ticket: Ticket,
 }
 
 impl Permit {
-    pub(super) fn new(ledger: Arc<Ledger>, ticket: Ticket, asked: Instant) -> Self {
+    pub(super) fn new(ledger: Arc<dyn Ledger>, ticket: Ticket, asked: Instant) -> Self {
         Self { hold: Some(Hold { ledger, ticket }), asked }
     }
 
@@ -48,15 +85,21 @@ impl Permit {
             hold.ledger.unsent(hold.ticket);
             return Err(Late);
         }
-        let guard = hold.ledger.sent(hold.ticket, now);
-        Ok(InFlight { hold: Some(hold), guard, sent: now })
+        let passage = hold.ledger.sent(hold.ticket, now);
+        Ok(InFlight { hold: Some(hold), passage, sent: now })
     }
 }
 
 impl InFlight {
     /// When a call on an open connection has certainly arrived; `None` where only the answer tells.
     pub fn arrives_by(&self) -> Option<Instant> {
-        self.guard.map(|guard| self.sent + guard)
+        self.passage.guard.map(|guard| self.sent + guard)
+    }
+
+    /// Until when the call may be written, as known now: afterwards the slot may be another's, and the call has to be
+    /// given up unless it has arrived. `None` where that cannot happen.
+    pub fn written_by(&self) -> Option<Instant> {
+        self.passage.tenure.as_ref().and_then(Tenure::ends)
     }
 
     /// The guard has passed and the connection had been open: the slot's second begins.
@@ -85,6 +128,28 @@ impl InFlight {
         if let Some(hold) = self.hold.take() {
             end(&hold);
         }
+    }
+}
+
+impl Tenure {
+    pub(super) fn until(end: Instant) -> Self {
+        Self(Arc::new(Mutex::new(Some(end))))
+    }
+
+    /// When it ends; `None` once the call has arrived, and nothing depends on the slot any more.
+    pub(super) fn ends(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn prolong(&self, end: Instant) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &mut *known {
+            *known = end.max(*known);
+        }
+    }
+
+    pub(super) fn needs_no_end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -12,7 +12,7 @@ const PER: Duration = Duration::from_secs(1);
 const GUARD: Duration = Duration::from_millis(100);
 
 fn budget_of(calls: usize) -> Budget {
-    Budget::unused(&Config { calls, per: PER, guard: GuardRule::Within(GUARD) })
+    Budget::unused(&Config { calls, per: PER, guard: GuardRule::Within(GUARD), store: None })
 }
 
 fn milliseconds(count: u64) -> Duration {
@@ -84,7 +84,7 @@ async fn a_call_that_arrived_frees_its_slot_though_its_answer_is_late() {
 
 #[tokio::test(start_paused = true)]
 async fn a_strict_call_tells_no_time_by_which_it_arrives() {
-    let budget = Budget::unused(&Config { calls: 1, per: PER, guard: GuardRule::Strict });
+    let budget = Budget::unused(&Config { calls: 1, per: PER, guard: GuardRule::Strict, store: None });
     assert_eq!(budget.permit().await.send().unwrap().arrives_by(), None);
 }
 
@@ -143,7 +143,7 @@ async fn a_throttled_call_doubles_the_guard_and_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_budget_of_unknown_past_grants_nothing_for_guard_and_per() {
     let start = Instant::now();
-    let budget = Budget::new(&Config { calls: 2, per: PER, guard: GuardRule::Within(GUARD) });
+    let budget = Budget::new(&Config { calls: 2, per: PER, guard: GuardRule::Within(GUARD), store: None });
     assert_eq!(granted_after(&budget, start).await, GUARD + PER);
 }
 

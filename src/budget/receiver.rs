@@ -57,7 +57,7 @@ pub(super) struct Play {
 }
 
 pub(super) fn config(calls: usize, guard: GuardRule) -> Config {
-    Config { calls, per: Duration::from_millis(PER), guard }
+    Config { calls, per: Duration::from_millis(PER), guard, store: None }
 }
 
 pub(super) fn within() -> GuardRule {

@@ -8,10 +8,10 @@ use super::Config;
 use super::guard::Guard;
 
 /// Which slot a permit holds. The fence makes a ticket worthless once its slot was given to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ticket {
-    slot: usize,
-    fence: u64,
+    pub(super) slot: usize,
+    pub(super) fence: u64,
 }
 
 /// Why there is no slot now.
@@ -140,10 +140,7 @@ impl Slots {
                 State::Sent(sent) => (sent + cycle).max(now + self.per),
             })
             .collect();
-        free.sort_unstable();
-        let rounds = u32::try_from(turns / free.len().max(1)).unwrap_or(u32::MAX);
-        let first = free.get(turns % free.len().max(1)).copied().unwrap_or(now);
-        first + cycle.saturating_mul(rounds)
+        foresee(&mut free, cycle, turns, now)
     }
 
     fn slot(&mut self, ticket: Ticket) -> Option<&mut Slot> {
@@ -166,6 +163,14 @@ impl Slots {
             State::Free(_) => {}
         }
     }
+}
+
+/// When the turn after `turns` others begins, if slots free at these times and then once a cycle.
+pub(super) fn foresee(free: &mut [Instant], cycle: Duration, turns: usize, now: Instant) -> Instant {
+    free.sort_unstable();
+    let rounds = u32::try_from(turns / free.len().max(1)).unwrap_or(u32::MAX);
+    let first = free.get(turns % free.len().max(1)).copied().unwrap_or(now);
+    first + cycle.saturating_mul(rounds)
 }
 
 #[cfg(test)]

@@ -86,6 +86,24 @@ impl Cache {
         held
     }
 
+    /// Holds what another replica fetched, unless what is held is as new.
+    pub fn adopt(&self, question: &Question, held: Held) {
+        let older = |known: &Held| known.answer.fetched_at() < held.answer.fetched_at();
+        if self.store.get(question).is_none_or(|known| older(&known)) {
+            self.store.insert(question.clone(), held);
+        }
+    }
+
+    /// For how long from its fetching an answer may be of use; `None` for good.
+    pub fn useful_for(&self, held: &Held) -> Option<Duration> {
+        Usefulness { stale_if_error: self.config.stale_if_error }.of(held)
+    }
+
+    /// What all held answers may weigh, in bytes.
+    pub fn max_bytes(&self) -> u64 {
+        self.config.max_bytes
+    }
+
     /// Until how long after its freshness an answer may stand in for a failing upstream.
     pub fn stale_if_error(&self) -> Duration {
         self.config.stale_if_error

@@ -82,7 +82,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((&*config.upstream.region, &*config.upstream.service), ("cn-north-1", "rtc"));
     assert_eq!((&*config.upstream.version, config.upstream.timeout), ("2020-12-01", 10 * second));
     let guard = budget::GuardRule::Within(second / 10);
-    assert_eq!(config.budget, budget::Config { calls: 2, per: second, guard });
+    assert_eq!((config.budget.calls, config.budget.per, config.budget.guard), (2, second, guard));
+    assert!(config.budget.store.is_none());
     assert_eq!(config.queue, queue::Config { max_wait: 10 * second, per_tenant: 100 });
     let cache = cache::Config { max_bytes: 256 << 20, recent_ttl: 600 * second, stale_if_error: 24 * hour };
     assert_eq!(config.cache, cache);
@@ -297,8 +298,6 @@ fn what_this_version_does_not_carry_out_is_refused_and_not_ignored() {
     for (table, key, reason) in [
         ("server", "tls_cert_file", "this version does not end TLS itself"),
         ("server", "tls_key_file", "this version does not end TLS itself"),
-        ("budget", "redis_url", "this version does not share a budget over replicas"),
-        ("budget", "redis_url_file", "this version does not share a budget over replicas"),
         ("telemetry", "otlp_endpoint", "this version does not export traces"),
     ] {
         for value in [&*format!("'redis://:{KEY}@redis/'"), "true", "{ a = 1 }"] {
@@ -348,12 +347,29 @@ sluice.toml:2: server.token_headers: "x-a" will not do: it is named twice; lette
 }
 
 #[test]
-fn replicas_are_told_of_a_shared_budget_also_from_the_environment() {
+fn a_shared_budget_comes_from_the_file_or_the_environment_and_its_password_is_printed_nowhere() {
     let url = format!("redis://:{KEY}@redis/");
-    let said = Place::new().load(&good(), &[("SLUICE_BUDGET__REDIS_URL", &url)]).unwrap_err();
-    let expected = "environment SLUICE_BUDGET__REDIS_URL: budget.redis_url: this version does not share a budget over \
-                    replicas; run one replica for each master key and leave this out";
-    assert_eq!(said, expected);
+    let loaded = Place::new().load(&good(), &[("SLUICE_BUDGET__REDIS_URL", &url)]).unwrap();
+    let store = loaded.config.budget.store.expect("it is given");
+    let printed = format!("{store:?} {}", loaded.resolved.to_toml());
+    assert!(printed.contains("redis_url = \"***\"") && !printed.contains(KEY), "{printed}");
+}
+
+#[test]
+fn what_is_wrong_with_a_shared_budget_is_told_without_its_password() {
+    for (lines, expected) in [
+        ("redis_url = 'http://:KEY@redis/'", "2: budget.redis_url: not a scheme we know"),
+        ("redis_url = 'redis-sentinel://:KEY@redis'", "2: budget.redis_url: needs ?master=NAME"),
+        ("redis_password = 'KEY'", "1: budget.redis_url: is missing, and other redis_… keys are there"),
+        ("redis_url = 'redis://redis'\nredis_ca_file = 'sso.pem'", "3: budget.redis_ca_file: is of use only with TLS"),
+        (
+            "redis_url = 'redis://redis'\nredis_prefix = 'a{b}'",
+            "3: budget.redis_prefix: \"a{b}\" will not do: give 1 to 64 letters",
+        ),
+    ] {
+        let said = said_of(&format!("[budget]\n{}", lines.replace("KEY", KEY)));
+        assert!(said.starts_with(&format!("sluice.toml:{expected}")) && !said.contains(KEY), "{said}");
+    }
 }
 
 #[test]

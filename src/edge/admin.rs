@@ -20,6 +20,7 @@ use super::revoke::revoke;
 use crate::auth::IssuerStanding;
 use crate::cache::Purge;
 use crate::clock::Clock;
+use crate::fleet::{self, Reach};
 use crate::pipeline::Pipeline;
 use crate::query;
 
@@ -75,18 +76,33 @@ async fn not_from_pages(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// A request to this listener that is carried out, here or everywhere.
+pub(super) fn carried_out(reach: Reach) -> Response {
+    match reach {
+        Reach::All => StatusCode::NO_CONTENT.into_response(),
+        Reach::HereForNow => {
+            let detail = "done at this replica; the shared Redis is away, and the others hear of it when it is back, \
+                          unless this replica ends before";
+            (StatusCode::ACCEPTED, Json(json!({ "detail": detail }))).into_response()
+        }
+    }
+}
+
 /// A request to this listener that is not carried out, and why.
 pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
     (status, Json(json!({ "detail": detail }))).into_response()
 }
 
 /// Not ready where no request could be answered: while draining, or without any issuer's keys. What hurts only some
-/// callers is told and stops no traffic.
+/// callers, or every replica alike, is told and stops no traffic.
 async fn readyz(State(admin): State<Admin>) -> Response {
     let standing = admin.pipeline.policy().authenticator.standing();
     let keyless: Vec<_> = standing.iter().filter(|issuer| issuer.keys == 0).collect();
     let mut reasons: Vec<String> = keyless.iter().map(|issuer| lacks_keys(issuer)).collect();
     let draining = admin.readiness.is_draining();
+    if let Some(fault) = admin.pipeline.store_standing().and_then(|store| store.fault) {
+        reasons.insert(0, format!("degraded: the shared Redis is away, only held answers are served: {fault}"));
+    }
     if draining {
         reasons.insert(0, "draining".to_owned());
     }
@@ -117,6 +133,17 @@ fn shown(issuer: &IssuerStanding) -> Value {
     })
 }
 
+/// The shared store as `/status` shows it.
+fn shown_store(store: &fleet::Standing) -> Value {
+    json!({
+        "connected": store.fault.is_none(),
+        "hosts": store.hosts,
+        "fault": store.fault,
+        "replica": store.replica,
+        "unreadable_answers": store.unreadable,
+    })
+}
+
 async fn status(State(admin): State<Admin>) -> Json<Value> {
     let budget = admin.pipeline.budget_standing();
     let queue = admin.pipeline.queue_standing();
@@ -136,6 +163,7 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
             "calls_sent": budget.sent,
             "calls_throttled": budget.throttled,
         },
+        "store": admin.pipeline.store_standing().as_ref().map(shown_store),
         "queue": { "waiting": waiting, "flying": queue.flying },
         "cache": { "answers": cache.answers, "bytes": cache.bytes },
         "issuers": issuers,
@@ -155,11 +183,14 @@ struct PurgeBody {
 async fn purge(State(admin): State<Admin>, body: Bytes) -> Response {
     match read_purge(&admin, &body) {
         Ok(purges) => {
+            let mut reach = Reach::All;
             for purge in purges {
                 tracing::info!(?purge, "cache purged");
-                admin.pipeline.cache().purge(purge);
+                if admin.pipeline.purge(purge).await != Reach::All {
+                    reach = Reach::HereForNow;
+                }
             }
-            StatusCode::NO_CONTENT.into_response()
+            carried_out(reach)
         }
         Err(detail) => refused(StatusCode::BAD_REQUEST, &detail),
     }

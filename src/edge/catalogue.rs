@@ -20,6 +20,7 @@ pub enum Code {
     InternalError,
     UpstreamError,
     BudgetExhausted,
+    BudgetUnavailable,
     KeysUnavailable,
     Overloaded,
     Draining,
@@ -43,7 +44,7 @@ pub struct Entry {
 }
 
 /// Every code, in the order of the statuses.
-pub const CATALOGUE: [Code; 19] = [
+pub const CATALOGUE: [Code; 20] = [
     Code::InvalidParameter,
     Code::Unauthorized,
     Code::InsufficientScope,
@@ -58,6 +59,7 @@ pub const CATALOGUE: [Code; 19] = [
     Code::InternalError,
     Code::UpstreamError,
     Code::BudgetExhausted,
+    Code::BudgetUnavailable,
     Code::KeysUnavailable,
     Code::Overloaded,
     Code::Draining,
@@ -172,6 +174,13 @@ impl Code {
                 title: "No turn at the upstream in time",
                 meaning: "The upstream allows the whole company very few calls a second. The wait for a turn is longer than this request was willing to wait, so it was told at once; or the tenant has as many questions waiting as it may.",
                 remedy: "Come back after `Retry-After` seconds, or send `Prefer: wait=N` with more patience.",
+            },
+            Self::BudgetUnavailable => Entry {
+                slug: "budget-unavailable",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "What the replicas share is out of reach",
+                meaning: "The gateway runs as several replicas, which keep count of the upstream's limit in a shared store. It cannot be reached, and nothing is asked upstream without it. Held answers are served as ever, and stale ones where that is allowed; nothing was spent.",
+                remedy: "Come back after `Retry-After` seconds. Service returns by itself when the store does; the platform team finds the reason in `/readyz` and the log.",
             },
             Self::KeysUnavailable => Entry {
                 slug: "keys-unavailable",

@@ -161,6 +161,11 @@ impl From<Refusal> for Problem {
                 "The tenant has as many questions waiting for a turn as it may; Retry-After tells when there is room.",
             )
             .retry_after(wait),
+            Refusal::BudgetUnavailable { wait } => new(
+                Code::BudgetUnavailable,
+                "What the gateway's replicas share is out of reach, and nothing is asked upstream without it. What is held is served.",
+            )
+            .retry_after(wait),
             Refusal::Draining => {
                 new(Code::Draining, "This process is stopping; another one will answer.").retry_after(SOON)
             }

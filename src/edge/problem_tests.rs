@@ -43,6 +43,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::NotCached,
         Refusal::BudgetExhausted { wait },
         Refusal::LineFull { wait },
+        Refusal::BudgetUnavailable { wait },
         Refusal::Draining,
         Refusal::Lost,
     ];

@@ -4,12 +4,12 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::admin::{Admin, refused};
+use super::admin::{Admin, carried_out, refused};
 use crate::auth::{self, LONGEST_NAME, Revocation, Target};
 
 /// What to revoke: one of `jti`, `subject` and `tenant`.
@@ -34,10 +34,10 @@ pub(super) async fn revoke(State(admin): State<Admin>, body: Bytes) -> Response 
         Ok(revocation) => revocation,
         Err(detail) => return refused(StatusCode::BAD_REQUEST, &detail),
     };
-    match admin.pipeline.policy().authenticator.revoke(revocation.clone()) {
-        Ok(()) => {
+    match admin.pipeline.revoke(revocation.clone()).await {
+        Ok(reach) => {
             tracing::info!(?revocation, "tokens revoked");
-            StatusCode::NO_CONTENT.into_response()
+            carried_out(reach)
         }
         Err(too_many) => refused(StatusCode::INSUFFICIENT_STORAGE, &too_many.to_string()),
     }

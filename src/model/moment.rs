@@ -32,6 +32,11 @@ impl Moment {
         Self(civil.duration_since(EPOCH).as_secs() - offset)
     }
 
+    /// The moment this many seconds after 1970-01-01T00:00:00Z.
+    pub fn of_second(second: i64) -> Self {
+        Self(second)
+    }
+
     /// Seconds since 1970-01-01T00:00:00Z.
     pub fn as_second(self) -> i64 {
         self.0

@@ -1,11 +1,15 @@
 //! What is done with a turn: the call, its record, and the holding of what it brought.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::budget::Permit;
+use tokio::time::Instant;
+
+use crate::budget::{Named, Permit};
 use crate::cache::{Cache, Held, Sickbed};
-use crate::query::{self, Askable};
-use crate::queue::{Crew, Landing, Leg};
+use crate::fleet::{Fleet, Found};
+use crate::query::{self, Askable, Question};
+use crate::queue::{Crew, Landing, Leg, Looked};
 use crate::upstream::{Fault, Kind, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
@@ -15,9 +19,16 @@ pub(super) struct Flights {
     pub(super) cache: Cache,
     pub(super) sickbed: Sickbed<Fault>,
     pub(super) rules: query::Config,
+    pub(super) fleet: Option<Arc<Fleet>>,
 }
 
-type Landed = Result<Held, Fault>;
+pub(super) type Landed = Result<Held, Fault>;
+
+impl Named for Askable {
+    fn name(&self) -> String {
+        self.question().name()
+    }
+}
 
 impl Crew<Askable, Landed> for Flights {
     async fn fly(&self, askable: Askable, permit: Permit, leg: Leg) -> Landing<Landed> {
@@ -38,10 +49,58 @@ impl Crew<Askable, Landed> for Flights {
             Ok(_) => self.sickbed.rise(askable.question()),
             Err(fault) => self.lay(askable, fault),
         }
+        let Some(fleet) = self.fleet.clone() else { return };
+        let (question, landed) = (askable.question().clone(), landed.clone());
+        let useful_for = landed.as_ref().ok().and_then(|held| self.cache.useful_for(held));
+        // Our own callers need not wait until the others know.
+        tokio::spawn(async move {
+            match landed {
+                Ok(held) => fleet.land(&question, &held, useful_for).await,
+                Err(fault) => fleet.fail(&question, &fault, fault.kind.rest()).await,
+            }
+        });
+    }
+
+    async fn look(&self, askable: &Askable) -> Looked<Landed> {
+        let question = askable.question();
+        match self.ask_around(question).await {
+            Found::Answer(held) if held.freshness(self.upstream.now()).is_fresh() => Looked::Found(Ok(held)),
+            Found::Flying(until) => Looked::Asked(until),
+            Found::Failed(fault, until) => {
+                let rest = until.saturating_duration_since(Instant::now());
+                self.sickbed.lay(question, fault.clone(), rest);
+                Looked::Found(Err(fault))
+            }
+            Found::Answer(_) | Found::Nothing => Looked::Nothing,
+        }
+    }
+
+    async fn release(&self, askable: Askable) {
+        if let Some(fleet) = &self.fleet {
+            fleet.release(askable.question()).await;
+        }
     }
 }
 
 impl Flights {
+    /// What another replica holds, fresh or stale, where this one lacks it or has something older.
+    pub(super) async fn held_elsewhere(&self, question: &Question) -> Option<Held> {
+        match self.ask_around(question).await {
+            Found::Answer(held) => Some(held),
+            Found::Nothing | Found::Flying(_) | Found::Failed(..) => None,
+        }
+    }
+
+    /// Asks the other replicas, and holds what they have. A store that is away has nothing.
+    async fn ask_around(&self, question: &Question) -> Found {
+        let Some(fleet) = &self.fleet else { return Found::Nothing };
+        let found = fleet.look(question, self.upstream.now()).await.unwrap_or(Found::Nothing);
+        if let Found::Answer(held) = &found {
+            self.cache.adopt(question, held.clone());
+        }
+        found
+    }
+
     pub(super) fn lay(&self, askable: &Askable, fault: &Fault) {
         self.sickbed.lay(askable.question(), fault.clone(), fault.kind.rest());
     }

@@ -5,13 +5,15 @@
 
 mod crew;
 mod refusal;
+mod replicas;
 mod served;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use self::crew::Flights;
@@ -19,8 +21,8 @@ pub use self::refusal::Refusal;
 pub use self::served::{Served, Via};
 use crate::auth::{Authenticator, Caller};
 use crate::budget::Budget;
-use crate::cache::{Cache, Held, Sickbed};
-use crate::clock::Clock;
+use crate::cache::{Cache, Held, Purge, Sickbed};
+use crate::fleet::Fleet;
 use crate::query::{self, Askable, Asked};
 use crate::queue::{Joined, Outcome, Queue, Stake};
 use crate::tenancy::{Acting, Grant, Registry, Tenant, Wanted};
@@ -62,22 +64,23 @@ pub struct Parts {
     pub cache: Cache,
     /// The slots.
     pub budget: Budget,
+    /// The other replicas, where there are some.
+    pub fleet: Option<Fleet>,
     /// The bounds of waiting.
     pub queue: crate::queue::Config,
-    /// The vendor.
+    /// The vendor, who also knows the time where our clock is wrong.
     pub upstream: Upstream,
-    /// The time.
-    pub clock: Clock,
 }
 
 /// All stages. Cheap to share by `Arc`.
 pub struct Pipeline {
     policy: ArcSwap<Policy>,
-    clock: Clock,
     budget: Budget,
     queue: Queue<Askable, Result<Held, Fault>>,
     max_wait: Duration,
     flights: Arc<Flights>,
+    /// Purges that the other replicas have not heard of.
+    untold: Mutex<Vec<Purge>>,
 }
 
 impl Pipeline {
@@ -85,21 +88,29 @@ impl Pipeline {
     pub fn new(parts: Parts) -> Self {
         let max_wait = parts.queue.max_wait;
         let queue = Queue::new(parts.queue, parts.budget.clone(), parts.upstream.timeout());
-        let flights =
-            Flights { upstream: parts.upstream, cache: parts.cache, sickbed: Sickbed::default(), rules: parts.rules };
+        let flights = Flights {
+            upstream: parts.upstream,
+            cache: parts.cache,
+            sickbed: Sickbed::default(),
+            rules: parts.rules,
+            fleet: parts.fleet.map(Arc::new),
+        };
         Self {
             policy: ArcSwap::from_pointee(parts.policy),
-            clock: parts.clock,
             budget: parts.budget,
             queue,
             max_wait,
             flights: Arc::new(flights),
+            untold: Mutex::default(),
         }
     }
 
-    /// Gives out turns for as long as it is polled.
+    /// Gives out turns, and minds what the other replicas do, for as long as it is polled.
     pub async fn run(&self) {
-        self.queue.clone().run(Arc::clone(&self.flights)).await;
+        tokio::select! {
+            () = self.queue.clone().run(Arc::clone(&self.flights)) => {}
+            () = self.mind_the_fleet() => {}
+        }
     }
 
     /// Verifies a token, `None` where the request carried none, and settles on whose behalf the request is made.
@@ -114,30 +125,43 @@ impl Pipeline {
     /// Answers a question about the app that the visit is for.
     pub async fn answer(&self, visit: &Visit, raw_query: &str, terms: Terms) -> Result<Served, Refusal> {
         let grant = visit.acting.grant()?.clone();
-        let now = self.clock.now();
+        let now = self.now();
         let rules = &self.flights.rules;
         let asked = query::ask(&grant, raw_query, now, rules).map_err(Refusal::Invalid)?;
-        let held = self.flights.cache.get(asked.question());
+        let askable = asked.question().askable(now, rules);
+        let mut held = self.flights.cache.get(asked.question());
+        let fresh = |held: &Option<Held>| held.as_ref().is_some_and(|held| held.freshness(now).is_fresh());
+        if !fresh(&held) && (terms.only_if_cached || askable.is_err()) {
+            // It will not be asked; another replica may hold it all the same.
+            held = self.flights.held_elsewhere(asked.question()).await.or(held);
+        }
         let held = match held {
-            Some(held) if held.freshness(now).is_fresh() => return Ok(self.served(grant, asked, held, Via::Hit)),
+            Some(held) if fresh(&Some(held.clone())) => return Ok(self.served(grant, asked, held, Via::Hit)),
             stale => stale,
         };
         if terms.only_if_cached {
             return Err(Refusal::NotCached);
         }
-        let askable = asked.question().askable(now, rules).map_err(Refusal::Invalid)?;
+        let askable = askable.map_err(Refusal::Invalid)?;
         let patience = terms.patience.unwrap_or(self.max_wait).min(self.max_wait);
         // Who has something to be served is not kept waiting for a question that failed a moment ago.
         let rests = !held.as_ref().is_some_and(|stale| self.serves_on_error(stale));
-        match (self.fetch(&askable, grant.tenant(), patience, rests).await, held) {
-            (Ok(fetched), stale) => {
-                let via = Via::fetched(stale.is_some(), fetched.joined);
-                Ok(self.served(grant, asked, fetched.held, via))
+        let fetched = self.fetch(&askable, grant.tenant(), patience, rests).await;
+        match (fetched, held) {
+            (Ok(Fetched { held, how }), stale) => {
+                let via = match how {
+                    How::Flight { joined } => Via::fetched(stale.is_some(), joined),
+                    How::Shelf => Via::Hit,
+                };
+                Ok(self.served(grant, asked, held, via))
             }
-            (Err(refusal), Some(stale)) if refusal.lets_stale_serve() && self.serves_on_error(&stale) => {
-                Ok(self.served(grant, asked, stale, Via::StaleOnError(refusal.label())))
+            (Err(refusal), stale) => {
+                // Looking for a fresh answer, another replica's stale one may have been found.
+                let stale = stale.or_else(|| self.flights.cache.get(asked.question()));
+                let stands_in = stale.filter(|stale| refusal.lets_stale_serve() && self.serves_on_error(stale));
+                let via = Via::StaleOnError(refusal.label());
+                stands_in.map(|stale| self.served(grant, asked, stale, via)).ok_or(refusal)
             }
-            (Err(refusal), _) => Err(refusal),
         }
     }
 
@@ -150,50 +174,75 @@ impl Pipeline {
         rests: bool,
     ) -> Result<Fetched, Refusal> {
         let deadline = Instant::now() + patience;
-        while let Some(sick) = self.flights.sickbed.get(askable.question()) {
-            if sick.until > deadline || !rests {
-                return Err(Refusal::Upstream(sick.fault));
-            }
-            sleep_until(sick.until).await;
-        }
-        let stake = Stake { tenant: tenant.id().clone(), weight: tenant.weight() };
-        let patience = deadline.saturating_duration_since(Instant::now());
-        let seat = match self.queue.join(askable, &stake, patience, || self.fresh(askable).map(Ok)) {
-            Joined::Seated(seat) => seat,
-            Joined::Held(landed) => {
-                return landed.map(|held| Fetched { held, joined: true }).map_err(Refusal::Upstream);
-            }
-            Joined::Exhausted(wait) => return Err(Refusal::BudgetExhausted { wait }),
-            Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }),
-            Joined::GivenUp => return Err(Refusal::Draining),
-        };
-        let joined = !seat.is_first();
-        match seat.outcome().await {
-            Outcome::Landed(Ok(held)) => Ok(Fetched { held, joined }),
-            Outcome::Landed(Err(fault)) => {
-                // Also where the flight goes on for those with more patience: the next impatient one is told the same.
-                if self.flights.sickbed.get(askable.question()).is_none() {
-                    self.flights.lay(askable, &fault);
+        loop {
+            while let Some(sick) = self.flights.sickbed.get(askable.question()) {
+                if sick.until > deadline || !rests {
+                    return Err(Refusal::Upstream(sick.fault));
                 }
-                Err(Refusal::Upstream(fault))
+                sleep_until(sick.until).await;
             }
-            Outcome::Exhausted(wait) => Err(Refusal::BudgetExhausted { wait }),
-            Outcome::GivenUp => Err(Refusal::Draining),
-            Outcome::Lost => Err(Refusal::Lost),
+            if let Some(wait) = self.budget.outage() {
+                return Err(Refusal::BudgetUnavailable { wait });
+            }
+            let stake = Stake { tenant: tenant.id().clone(), weight: tenant.weight() };
+            let patience = deadline.saturating_duration_since(Instant::now());
+            let seat = match self.queue.join(askable, &stake, patience, || self.fresh(askable).map(Ok)) {
+                Joined::Seated(seat) => seat,
+                Joined::Held(landed) => {
+                    let joined = |held| Fetched { held, how: How::Flight { joined: true } };
+                    return landed.map(joined).map_err(Refusal::Upstream);
+                }
+                Joined::Exhausted(wait) => return Err(self.exhausted(wait)),
+                Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }),
+                Joined::GivenUp => return Err(Refusal::Draining),
+            };
+            let joined = !seat.is_first();
+            match seat.outcome().await {
+                Outcome::Landed(Ok(held)) => return Ok(Fetched { held, how: How::Flight { joined } }),
+                Outcome::Found(Ok(held)) => return Ok(Fetched { held, how: How::Shelf }),
+                // It failed at another replica a moment ago, and rests.
+                Outcome::Found(Err(fault)) => self.lay_if_up(askable, &fault),
+                Outcome::Landed(Err(fault)) => {
+                    // Also where the flight goes on for those with more patience: the next impatient one is told the same.
+                    self.lay_if_up(askable, &fault);
+                    return Err(Refusal::Upstream(fault));
+                }
+                Outcome::Exhausted(wait) => return Err(self.exhausted(wait)),
+                Outcome::GivenUp => return Err(Refusal::Draining),
+                Outcome::Lost => return Err(Refusal::Lost),
+            }
         }
+    }
+
+    /// Why a turn does not come in time.
+    fn exhausted(&self, wait: Duration) -> Refusal {
+        match self.budget.unavailable_for() {
+            Some(pause) => Refusal::BudgetUnavailable { wait: pause },
+            None => Refusal::BudgetExhausted { wait },
+        }
+    }
+
+    fn lay_if_up(&self, askable: &Askable, fault: &Fault) {
+        if self.flights.sickbed.get(askable.question()).is_none() {
+            self.flights.lay(askable, fault);
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.flights.upstream.now()
     }
 
     fn fresh(&self, askable: &Askable) -> Option<Held> {
         let held = self.flights.cache.get(askable.question())?;
-        held.freshness(self.clock.now()).is_fresh().then_some(held)
+        held.freshness(self.now()).is_fresh().then_some(held)
     }
 
     fn serves_on_error(&self, stale: &Held) -> bool {
-        stale.freshness(self.clock.now()).serves_on_error(self.flights.cache.stale_if_error())
+        stale.freshness(self.now()).serves_on_error(self.flights.cache.stale_if_error())
     }
 
     fn served(&self, grant: Grant, asked: Asked, held: Held, via: Via) -> Served {
-        let freshness = held.freshness(self.clock.now());
+        let freshness = held.freshness(self.now());
         Served { grant, asked, answer: held.answer, freshness, via }
     }
 
@@ -240,7 +289,15 @@ impl Pipeline {
 
 struct Fetched {
     held: Held,
-    joined: bool,
+    how: How,
+}
+
+/// Where a fetched answer came from.
+enum How {
+    /// A flight, of which others may have been the first askers.
+    Flight { joined: bool },
+    /// Another replica had fetched it before.
+    Shelf,
 }
 
 impl Visit {

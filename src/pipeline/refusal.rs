@@ -44,6 +44,12 @@ pub enum Refusal {
         /// Until there is room.
         wait: Duration,
     },
+    /// The store that the replicas share is out of reach, so nothing can be asked.
+    #[error("the shared store is out of reach")]
+    BudgetUnavailable {
+        /// Until it is worth trying again.
+        wait: Duration,
+    },
     /// The process is stopping.
     #[error("the gateway is stopping")]
     Draining,
@@ -62,6 +68,7 @@ impl Refusal {
             Self::Rejected(Rejected::KeysUnavailable { .. })
             | Self::BudgetExhausted { .. }
             | Self::LineFull { .. }
+            | Self::BudgetUnavailable { .. }
             | Self::Draining
             | Self::Lost => Blame::Gateway,
             Self::NoToken
@@ -90,6 +97,7 @@ impl Refusal {
             Self::NotCached => "not_cached",
             Self::BudgetExhausted { .. } => "budget_exhausted",
             Self::LineFull { .. } => "line_full",
+            Self::BudgetUnavailable { .. } => "budget_unavailable",
             Self::Draining => "draining",
             Self::Upstream(fault) => fault.kind.label(),
             Self::Lost => "lost",

@@ -136,6 +136,32 @@ impl Question {
         }
     }
 
+    /// The question in one line of visible ASCII, by which all replicas know it:
+    /// `app/indicator/dimension/from/to`, the instants in seconds since 1970.
+    pub fn name(&self) -> String {
+        let (from, to) = (self.window.from().as_second(), self.window.to().as_second());
+        format!("{}/{}/{}/{from}/{to}", self.app.as_str(), self.indicator.as_str(), self.dimension.as_str())
+    }
+
+    /// The question of this name, of which another replica tells. It says what is held or asked, and gives nobody the
+    /// right to read it: that takes a grant.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let mut parts = name.split('/');
+        let app = AppId::parse(parts.next()?)?;
+        let indicator = parts.next().filter(|word| *word == Indicator::UserNum.as_str()).map(|_| Indicator::UserNum)?;
+        let word = parts.next()?;
+        let dimension = Dimension::ALL.into_iter().find(|dimension| dimension.as_str() == word)?;
+        let mut moment = || parts.next()?.parse().ok().map(Moment::of_second);
+        let window = Window::new(moment()?, moment()?)?;
+        let question = Self { app, indicator, dimension, window };
+        (question.name() == name).then_some(question)
+    }
+
+    /// As it stands on the board of a replica that asks it: that one saw that the vendor answers it.
+    pub fn asked_elsewhere(self) -> Askable {
+        Askable(self)
+    }
+
     /// The app asked about.
     pub fn app(&self) -> &AppId {
         &self.app

@@ -56,6 +56,8 @@ pub struct Standing {
 pub(super) struct Board<K, V> {
     state: Mutex<State<K, V>>,
     pub(super) work: Notify,
+    /// Something is to be done about what other replicas hold or ask.
+    pub(super) errands: Notify,
     pub(super) budget: Budget,
     /// All legs of a flight end within this long of its first departure.
     pub(super) flight_time: Duration,
@@ -68,6 +70,18 @@ pub(super) struct State<K, V> {
     /// No turn will come any more.
     pub(super) given_up: bool,
     tickets: u64,
+    pub(super) errand_list: Errands<K>,
+    /// Questions that were not in any line yet when the other replicas were asked, by the tenant that came first.
+    pub(super) looking: HashMap<K, TenantId>,
+}
+
+/// What is to be asked of the other replicas, or told them.
+#[derive(Debug)]
+pub(super) struct Errands<K> {
+    /// Whether anybody has an answer to these, or asks for it.
+    pub(super) look: Vec<K>,
+    /// These are flown no more, and nothing came of it.
+    pub(super) release: Vec<K>,
 }
 
 /// What a seat gives back when it is left.
@@ -85,11 +99,27 @@ pub(super) struct Entry<V> {
     pub(super) progress: watch::Sender<Progress<V>>,
     /// Callers by tenant, with the weight the tenant had at the latest join.
     pub(super) callers: HashMap<TenantId, (u32, usize)>,
-    pub(super) flying: bool,
+    pub(super) stage: Stage,
+    /// Since when it has been asked for.
+    pub(super) since: Instant,
+    /// Turns that were spent on it. From the first on the flight is ours, whatever other replicas would do.
     pub(super) legs: u32,
     pub(super) first_departure: Option<Instant>,
     /// What the latest leg brought, should there be no other.
     pub(super) brought: Option<V>,
+}
+
+/// Where a question is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The other replicas are asked about it.
+    Looking,
+    /// In its tenants' lines.
+    Waiting,
+    /// Asked upstream, by us.
+    Flying,
+    /// Asked by another replica.
+    Elsewhere,
 }
 
 impl<K, V> Queue<K, V>
@@ -100,8 +130,23 @@ where
     /// An empty queue before this budget, whose flights last no longer than `flight_time` with all their retries.
     /// Nothing departs until `run` is called.
     pub fn new(config: Config, budget: Budget, flight_time: Duration) -> Self {
-        let state = State { turns: Turns::default(), entries: HashMap::new(), given_up: false, tickets: 0 };
-        Self(Arc::new(Board { state: Mutex::new(state), work: Notify::new(), budget, flight_time, config }))
+        let errand_list = Errands { look: Vec::new(), release: Vec::new() };
+        let state = State {
+            turns: Turns::default(),
+            entries: HashMap::new(),
+            given_up: false,
+            tickets: 0,
+            errand_list,
+            looking: HashMap::new(),
+        };
+        Self(Arc::new(Board {
+            state: Mutex::new(state),
+            work: Notify::new(),
+            errands: Notify::new(),
+            budget,
+            flight_time,
+            config,
+        }))
     }
 
     /// Asks for a seat. `held` looks at what is held once more, under the lock that a landing takes: a question that
@@ -128,18 +173,23 @@ where
             return refused;
         }
         state.tickets += 1;
-        let State { turns, entries, tickets, .. } = &mut *state;
-        let entry = entries.entry(question.clone()).or_insert_with(|| Entry::new(*tickets));
+        let first_stage = if self.0.budget.is_shared() { Stage::Looking } else { Stage::Waiting };
+        let State { turns, entries, tickets, errand_list, looking, .. } = &mut *state;
+        let entry = entries.entry(question.clone()).or_insert_with(|| Entry::new(*tickets, first_stage));
         let (weight, callers) = entry.callers.entry(stake.tenant.clone()).or_default();
         *weight = stake.weight;
         *callers += 1;
-        if !entry.flying {
+        if entry.stage == Stage::Waiting {
             turns.stand(question, &stake.tenant, stake.weight);
+        } else if first {
+            errand_list.look.push(question.clone());
+            looking.insert(question.clone(), stake.tenant.clone());
         }
         let claim = Claim { question: question.clone(), tenant: stake.tenant.clone(), entry: entry.id };
         let progress = entry.progress.subscribe();
         drop(state);
         self.0.work.notify_one();
+        self.0.errands.notify_one();
         Joined::Seated(Seat::new(Arc::clone(&self.0), claim, progress, Instant::now() + patience, first))
     }
 
@@ -147,17 +197,19 @@ where
     fn refuse(&self, state: &State<K, V>, question: &K, stake: &Stake, patience: Duration) -> Option<Joined<K, V>> {
         let until = |turns| self.0.budget.forecast(turns).saturating_duration_since(Instant::now());
         let entry = state.entries.get(question);
-        if entry.is_some_and(|entry| entry.flying) {
+        if entry.is_some_and(|entry| entry.stage != Stage::Waiting) {
             return None;
         }
         let stands = entry.is_some_and(|entry| entry.callers.contains_key(&stake.tenant));
         let newcomer = (!stands).then(|| state.turns.turns_before_newcomer(&stake.tenant, stake.weight));
         let turns = state.turns.turns_before(question).into_iter().chain(newcomer).min().unwrap_or(0);
         let wait = until(turns);
-        if wait > patience {
+        // What is known of the other replicas may be old before the first of them is asked.
+        let foreseen = entry.is_some() || !self.0.budget.is_shared();
+        if foreseen && wait > patience {
             return Some(Joined::Exhausted(wait));
         }
-        let full = !stands && state.turns.waiting_of(&stake.tenant) >= self.0.config.per_tenant;
+        let full = !stands && state.places_of(&stake.tenant) >= self.0.config.per_tenant;
         full.then(|| Joined::LineFull(until(state.turns.turns_before_next_of(&stake.tenant))))
     }
 
@@ -167,12 +219,24 @@ where
         let mut state = self.0.state();
         state.given_up = true;
         state.turns = Turns::default();
-        state.entries.retain(|_, entry| {
-            if !entry.flying {
+        let State { entries, errand_list, .. } = &mut *state;
+        entries.retain(|question, entry| {
+            let flies = matches!(entry.stage, Stage::Flying | Stage::Elsewhere);
+            if !flies {
                 entry.progress.send_replace(Progress::GivenUp);
+                errand_list.release.extend((entry.legs > 0).then(|| question.clone()));
             }
-            entry.flying
+            flies
         });
+        drop(state);
+        self.0.work.notify_one();
+        self.0.errands.notify_one();
+    }
+
+    /// The questions whose flights are ours, under way or between legs.
+    pub fn flights(&self) -> Vec<K> {
+        let state = self.0.state();
+        state.entries.iter().filter(|(_, entry)| entry.legs > 0).map(|(question, _)| question.clone()).collect()
     }
 
     /// How it stands.
@@ -180,8 +244,15 @@ where
         let state = self.0.state();
         Standing {
             waiting: state.turns.lengths().map(|(tenant, length)| (tenant.clone(), length)).collect(),
-            flying: state.entries.values().filter(|entry| entry.flying).count(),
+            flying: state.entries.values().filter(|entry| entry.stage == Stage::Flying).count(),
         }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> State<K, V> {
+    /// Places in the tenant's line, those included that are taken once the other replicas have been asked.
+    fn places_of(&self, tenant: &TenantId) -> usize {
+        self.turns.waiting_of(tenant) + self.looking.values().filter(|first| *first == tenant).count()
     }
 }
 
@@ -199,7 +270,7 @@ impl<K: Clone + Eq + Hash, V> Board<K, V> {
     /// board.
     pub(super) fn leave(&self, Claim { question, tenant, entry: id }: &Claim<K>) {
         let mut state = self.state();
-        let State { turns, entries, .. } = &mut *state;
+        let State { turns, entries, errand_list, .. } = &mut *state;
         let Some(entry) = entries.get_mut(question).filter(|entry| entry.id == *id) else { return };
         let Some((_, callers)) = entry.callers.get_mut(tenant) else { return };
         *callers -= 1;
@@ -209,19 +280,25 @@ impl<K: Clone + Eq + Hash, V> Board<K, V> {
         entry.callers.remove(tenant);
         turns.leave(question, tenant);
         // A flight under way lands all the same: its call is paid for, and what it brings is held.
-        if entry.callers.is_empty() && !entry.flying {
+        if entry.callers.is_empty() && entry.stage != Stage::Flying {
+            if entry.legs > 0 {
+                errand_list.release.push(question.clone());
+                self.errands.notify_one();
+            }
             entries.remove(question);
         }
     }
 }
 
 impl<V> Entry<V> {
-    fn new(id: u64) -> Self {
+    fn new(id: u64, stage: Stage) -> Self {
+        let progress = if stage == Stage::Looking { Progress::Looking } else { Progress::Waiting { after: None } };
         Self {
             id,
-            progress: watch::Sender::new(Progress::Waiting { after: None }),
+            progress: watch::Sender::new(progress),
             callers: HashMap::new(),
-            flying: false,
+            stage,
+            since: Instant::now(),
             legs: 0,
             first_departure: None,
             brought: None,

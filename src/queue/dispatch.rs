@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::board::{Board, Queue, State};
+use super::board::{Board, Queue, Stage, State};
+use super::replicas;
 use super::seat::Progress;
-use crate::budget::Permit;
+use crate::budget::{Named, Permit, Turn};
 use crate::model::TenantId;
 
 /// How one call ended.
@@ -40,6 +41,23 @@ pub trait Crew<K, V>: Send + Sync + 'static {
 
     /// Told of each outcome before anyone can ask the question anew.
     fn landed(&self, question: &K, value: &V);
+
+    /// Asks the other replicas about a question.
+    fn look(&self, question: &K) -> impl Future<Output = Looked<V>> + Send;
+
+    /// Lets the other replicas know that we ask the question no more, and that nothing came of it.
+    fn release(&self, question: K) -> impl Future<Output = ()> + Send;
+}
+
+/// What the other replicas have to do with a question.
+#[derive(Clone, Debug)]
+pub enum Looked<V> {
+    /// Nothing, as far as could be learnt.
+    Nothing,
+    /// One of them had the answer, or a failure of a moment ago.
+    Found(V),
+    /// One of them asks it, and is certain to live until then.
+    Asked(Instant),
 }
 
 /// Calls a question may cost before its failure is final.
@@ -47,32 +65,39 @@ const MOST_LEGS: u32 = 3;
 
 impl<K, V> Queue<K, V>
 where
-    K: Clone + Eq + Hash + Send + Sync + 'static,
+    K: Clone + Eq + Hash + Named + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
     /// Gives out turns for as long as it is polled.
     pub async fn run(self, crew: Arc<impl Crew<K, V>>) {
         let board = self.0;
-        loop {
-            board.work_waits().await;
-            let permit = board.budget.permit().await;
-            // The permit of a turn that nobody wants any more goes back unused.
-            let Some((question, leg, over)) = board.depart() else { continue };
-            let flight =
-                Flight { board: Arc::clone(&board), question: Some(question.clone()), tenant: leg.tenant.clone() };
-            let crew = Arc::clone(&crew);
-            tokio::spawn(async move {
-                let until = leg.until;
-                let landing = match over {
-                    Some(value) => {
-                        drop(permit);
-                        Landing::Done(value)
-                    }
-                    None => crew.fly(question, permit, leg).await,
-                };
-                flight.land(landing, until, &*crew);
-            });
-        }
+        tokio::join!(replicas::run_errands(Arc::clone(&board), Arc::clone(&crew)), give_turns(board, crew));
+    }
+}
+
+async fn give_turns<K, V>(board: Arc<Board<K, V>>, crew: Arc<impl Crew<K, V>>)
+where
+    K: Clone + Eq + Hash + Named + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    loop {
+        board.work_waits().await;
+        let Some(Turn { permit, whose }) = board.budget.turn(&board).await else { continue };
+        // The permit of a turn that nobody wants any more goes back unused.
+        let Some((question, leg, over)) = board.depart(whose) else { continue };
+        let flight = Flight { board: Arc::clone(&board), question: Some(question.clone()), tenant: leg.tenant.clone() };
+        let crew = Arc::clone(&crew);
+        tokio::spawn(async move {
+            let until = leg.until;
+            let landing = match over {
+                Some(value) => {
+                    drop(permit);
+                    Landing::Done(value)
+                }
+                None => crew.fly(question, permit, leg).await,
+            };
+            flight.land(landing, until, &*crew);
+        });
     }
 }
 
@@ -97,15 +122,24 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
 
     /// Takes the next turn. With what the latest leg brought where there is no time for another: the turn came later than
     /// foreseen, and a call without time would be paid for and bring nothing.
-    fn depart(&self) -> Option<(K, Leg, Option<V>)> {
+    fn depart(&self, whose: Option<(K, TenantId)>) -> Option<(K, Leg, Option<V>)> {
         let mut state = self.state();
-        let State { turns, entries, .. } = &mut *state;
-        let (question, tenant) = turns.next()?;
+        let State { turns, entries, errand_list, .. } = &mut *state;
+        let (question, tenant) = match whose {
+            None => turns.next()?,
+            Some((question, _)) if !turns.take(&question) => {
+                // Its callers have left since it was bid for; with its turn it was made ours.
+                errand_list.release.push(question);
+                self.errands.notify_one();
+                return None;
+            }
+            Some(whose) => whose,
+        };
         let entry = entries.get_mut(&question)?;
         let now = Instant::now();
         let until = *entry.first_departure.get_or_insert(now) + self.flight_time;
         let over = if now < until { None } else { entry.brought.take() };
-        entry.flying = true;
+        entry.stage = Stage::Flying;
         entry.legs += 1;
         entry.progress.send_replace(Progress::Flying);
         Some((question, Leg { tenant, number: entry.legs, until }, over))
@@ -118,7 +152,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         for (tenant, (weight, _)) in &entry.callers {
             turns.stand_first(question, tenant, *weight);
         }
-        entry.flying = false;
+        entry.stage = Stage::Waiting;
         Some(self.expected(state, question))
     }
 }
@@ -176,7 +210,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
 impl<K: Clone + Eq + Hash, V> Drop for Flight<K, V> {
     fn drop(&mut self) {
         if let Some(question) = self.question.take() {
-            self.board.state().entries.remove(&question);
+            let mut state = self.board.state();
+            state.entries.remove(&question);
+            state.errand_list.release.push(question);
+            drop(state);
+            self.board.errands.notify_one();
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::seat::Seat;
-use super::{Config, Crew, Joined, Landing, Leg, Outcome, Queue, Stake};
-use crate::budget::{self, Budget, GuardRule, Permit};
+use super::{Config, Crew, Joined, Landing, Leg, Looked, Outcome, Queue, Stake};
+use crate::budget::{self, Budget, GuardRule, Named, Permit};
 use crate::model::TenantId;
 
 pub(super) type Brought = Result<u32, &'static str>;
@@ -82,6 +82,18 @@ impl Crew<u32, Brought> for Fake {
         assert!(*value != CURSED, "the landing was told to");
         self.landed.lock().unwrap().push((*question, *value));
     }
+
+    async fn look(&self, _: &u32) -> Looked<Brought> {
+        Looked::Nothing
+    }
+
+    async fn release(&self, _: u32) {}
+}
+
+impl Named for u32 {
+    fn name(&self) -> String {
+        self.to_string()
+    }
 }
 
 impl Fake {
@@ -112,7 +124,7 @@ pub(super) fn field(calls: usize, ends: impl IntoIterator<Item = End>) -> Field 
 
 pub(super) fn field_for(calls: usize, per_tenant: usize, ends: impl IntoIterator<Item = End>) -> Field {
     let guard = GuardRule::Within(Duration::from_millis(100));
-    let budget = Budget::unused(&budget::Config { calls, per: PER, guard });
+    let budget = Budget::unused(&budget::Config { calls, per: PER, guard, store: None });
     let config = Config { max_wait: Duration::from_secs(600), per_tenant };
     let queue = Queue::new(config, budget.clone(), FLIGHT_TIME);
     let crew = Arc::new(Fake { ends: Mutex::new(ends.into_iter().collect()), ..Fake::default() });

@@ -11,10 +11,11 @@ mod dispatch;
 mod fake;
 #[cfg(test)]
 mod naive;
+mod replicas;
 mod seat;
 mod turns;
 
 pub use self::board::{Joined, Queue, Stake, Standing};
 pub use self::config::Config;
-pub use self::dispatch::{Crew, Landing, Leg};
+pub use self::dispatch::{Crew, Landing, Leg, Looked};
 pub use self::seat::Outcome;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::turns::STRIDE;
+use crate::budget::stride;
 use crate::model::TenantId;
 
 /// The same rule without any bookkeeping: everybody is looked at every time.
@@ -32,7 +32,7 @@ impl Naive {
         if line.waiting.contains(&question) {
             return;
         }
-        line.stride = STRIDE / u64::from(weight);
+        line.stride = stride(weight);
         line.weight = weight;
         if line.waiting.is_empty() {
             line.pass = line.pass.max(present);

@@ -12,11 +12,15 @@ use super::board::{Board, Claim};
 /// How far a flight is.
 #[derive(Clone, Debug)]
 pub(super) enum Progress<V> {
+    /// The replicas are asked whether one of them has the answer, or asks for it.
+    Looking,
     /// Waiting for a turn; after a failed leg, with what it brought and when the next turn is expected.
     Waiting {
         after: Option<(V, Instant)>,
     },
     Flying,
+    /// It was held by another replica.
+    Found(V),
     Landed(V),
     GivenUp,
 }
@@ -26,6 +30,8 @@ pub(super) enum Progress<V> {
 pub enum Outcome<V> {
     /// What the flight brought, success or failure.
     Landed(V),
+    /// What another replica held already.
+    Found(V),
     /// The foreseen turn did not come in time. Come back after this long.
     Exhausted(Duration),
     /// The process stops before the turn comes.
@@ -64,16 +70,22 @@ impl<K: Clone + Eq + Hash, V: Clone> Seat<K, V> {
 
     /// Waits for the landing. Patience counts only while waiting for a turn: a flight under way is waited for.
     pub async fn outcome(mut self) -> Outcome<V> {
+        let mut admitted = !matches!(&*self.progress.borrow(), Progress::Looking);
         loop {
             let waiting = match &*self.progress.borrow_and_update() {
                 Progress::Landed(value) => return Outcome::Landed(value.clone()),
+                Progress::Found(value) => return Outcome::Found(value.clone()),
                 Progress::GivenUp => return Outcome::GivenUp,
                 Progress::Waiting { after: Some((value, expected)) } if *expected > self.deadline => {
                     return Outcome::Landed(value.clone());
                 }
                 Progress::Waiting { .. } => true,
-                Progress::Flying => false,
+                Progress::Looking | Progress::Flying => false,
             };
+            // Whose place in the line was not known on coming in is told now whether it is too far back.
+            if waiting && !std::mem::replace(&mut admitted, true) && self.expected() > self.deadline {
+                return self.out_of_patience();
+            }
             tokio::select! {
                 biased;
                 changed = self.progress.changed() => if changed.is_err() { return Outcome::Lost },
@@ -86,8 +98,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Seat<K, V> {
         if let Progress::Waiting { after: Some((value, _)) } = &*self.progress.borrow() {
             return Outcome::Landed(value.clone());
         }
-        let expected = self.board.expected(&self.board.state(), &self.claim.question);
-        Outcome::Exhausted(expected.saturating_duration_since(Instant::now()))
+        Outcome::Exhausted(self.expected().saturating_duration_since(Instant::now()))
+    }
+
+    fn expected(&self) -> Instant {
+        self.board.expected(&self.board.state(), &self.claim.question)
     }
 }
 

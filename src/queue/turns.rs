@@ -3,14 +3,15 @@
 //! Every tenant with something waiting has a `pass`, the virtual time of its next turn; the lowest pass goes next and
 //! advances by a stride inverse to the weight. A tenant that comes back starts at the present virtual time: it neither
 //! saved up turns while it was away nor owes any. All operations are logarithmic, forecasts linear in the tenants.
+//!
+//! Where several replicas share a budget, the script that gives the slots keeps the order, and `align` brings this one into
+//! line with it: who goes next is then said there (`take`), and what waits elsewhere counts in the forecasts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
+use crate::budget::{Order, stride};
 use crate::model::TenantId;
-
-/// Divisible by every weight up to 10 and fine enough for the others.
-pub(super) const STRIDE: u64 = 5_040_000;
 
 /// Where a question stands in one tenant's line. Retries go before everything that waits, hence the sign.
 pub(super) type Place = i64;
@@ -29,8 +30,34 @@ pub(super) struct Turns<K> {
 #[derive(Debug)]
 struct Line<K> {
     pass: u64,
-    stride: u64,
+    weight: u32,
     waiting: BTreeMap<Place, K>,
+    /// How many of the tenant's questions wait at other replicas.
+    elsewhere: usize,
+}
+
+/// A line, as it is bid for.
+#[derive(Debug)]
+pub(super) struct Head<'a, K> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) weight: u32,
+    pub(super) question: &'a K,
+    pub(super) waiting: usize,
+}
+
+impl<K> Line<K> {
+    fn new(pass: u64, weight: u32) -> Self {
+        Self { pass, weight, waiting: BTreeMap::new(), elsewhere: 0 }
+    }
+
+    fn stride(&self) -> u64 {
+        stride(self.weight)
+    }
+
+    /// How many questions wait, here and elsewhere.
+    fn length(&self) -> usize {
+        self.waiting.len() + self.elsewhere
+    }
 }
 
 impl<K> Default for Turns<K> {
@@ -65,12 +92,10 @@ impl<K: Clone + Eq + Hash> Turns<K> {
             return;
         }
         places.push((tenant.clone(), place));
-        let stride = STRIDE / u64::from(weight.max(1));
         let now = self.virtual_time;
-        let line =
-            self.lines.entry(tenant.clone()).or_insert_with(|| Line { pass: now, stride, waiting: BTreeMap::new() });
-        line.stride = stride;
-        if line.waiting.is_empty() {
+        let line = self.lines.entry(tenant.clone()).or_insert_with(|| Line::new(now, weight));
+        line.weight = weight;
+        if line.length() == 0 {
             line.pass = line.pass.max(now);
             self.order.insert((line.pass, tenant.clone()));
         }
@@ -101,7 +126,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         self.virtual_time = pass;
         let line = self.lines.get_mut(&tenant).expect("a tenant in the order has a line");
         let (_, question) = line.waiting.pop_first().expect("a line in the order is not empty");
-        line.pass = pass + line.stride;
+        line.pass = pass + line.stride();
         if !line.waiting.is_empty() {
             self.order.insert((line.pass, tenant.clone()));
         }
@@ -110,11 +135,42 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         Some((question, tenant))
     }
 
+    /// The question's turn came elsewhere, and the tenant's line goes on. Whether it stood there.
+    pub(super) fn take(&mut self, question: &K) -> bool {
+        let stood = self.standing.contains_key(question);
+        self.remove(question);
+        stood
+    }
+
+    /// The first question of each line, in the order of turns.
+    pub(super) fn heads(&self) -> impl Iterator<Item = Head<'_, K>> {
+        self.order.iter().filter_map(|(_, tenant)| {
+            let line = self.lines.get(tenant)?;
+            let (_, question) = line.waiting.first_key_value()?;
+            Some(Head { tenant, weight: line.weight, question, waiting: line.waiting.len() })
+        })
+    }
+
+    /// Takes over the order that all replicas have in common.
+    pub(super) fn align(&mut self, order: &Order) {
+        self.virtual_time = order.present;
+        for line in self.lines.values_mut() {
+            line.elsewhere = 0;
+        }
+        for known in &order.lines {
+            let line = self.lines.entry(known.tenant.clone()).or_insert_with(|| Line::new(known.pass, known.weight));
+            line.pass = known.pass;
+            line.elsewhere = known.elsewhere;
+        }
+        self.lines.retain(|_, line| line.length() > 0);
+        self.order = self.lines.iter().map(|(tenant, line)| (line.pass, tenant.clone())).collect();
+    }
+
     /// The tenant's latest turn came to nothing: it is not charged for it.
     pub(super) fn give_back(&mut self, tenant: &TenantId) {
         let Some(line) = self.lines.get_mut(tenant) else { return };
         let charged = line.pass;
-        line.pass = charged.saturating_sub(line.stride).max(self.virtual_time);
+        line.pass = charged.saturating_sub(line.stride()).max(self.virtual_time);
         if self.order.remove(&(charged, tenant.clone())) {
             self.order.insert((line.pass, tenant.clone()));
         }
@@ -127,23 +183,23 @@ impl<K: Clone + Eq + Hash> Turns<K> {
             .iter()
             .filter_map(|(tenant, place)| {
                 let line = self.lines.get(tenant)?;
-                Some(self.count(tenant, line.pass, line.stride, line.waiting.range(..place).count()))
+                let ahead = line.waiting.range(..place).count() + line.elsewhere;
+                Some(self.count(tenant, line.pass, line.stride(), ahead))
             })
             .min()
     }
 
     /// How many turns would come before a question that were put at the end of the tenant's line now.
     pub(super) fn turns_before_newcomer(&self, tenant: &TenantId, weight: u32) -> usize {
-        let stride = STRIDE / u64::from(weight.max(1));
         match self.lines.get(tenant) {
-            Some(line) => self.count(tenant, line.pass.max(self.virtual_time), stride, line.waiting.len()),
-            None => self.count(tenant, self.virtual_time, stride, 0),
+            Some(line) => self.count(tenant, line.pass.max(self.virtual_time), stride(weight), line.length()),
+            None => self.count(tenant, self.virtual_time, stride(weight), 0),
         }
     }
 
     /// How many turns come before the tenant's next one.
     pub(super) fn turns_before_next_of(&self, tenant: &TenantId) -> usize {
-        self.lines.get(tenant).map_or(0, |line| self.count(tenant, line.pass, line.stride, 0))
+        self.lines.get(tenant).map_or(0, |line| self.count(tenant, line.pass, line.stride(), 0))
     }
 
     /// How many questions stand in the tenant's line.
@@ -151,14 +207,15 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         self.lines.get(tenant).map_or(0, |line| line.waiting.len())
     }
 
-    /// Whether nothing waits.
+    /// Whether nothing waits here.
     pub(super) fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.standing.is_empty()
     }
 
     /// The tenants with something waiting, and how much.
     pub(super) fn lengths(&self) -> impl Iterator<Item = (&TenantId, usize)> {
-        self.order.iter().map(|(_, tenant)| (tenant, self.waiting_of(tenant)))
+        let waiting = self.order.iter().map(|(_, tenant)| (tenant, self.waiting_of(tenant)));
+        waiting.filter(|(_, length)| *length > 0)
     }
 
     /// Own turns before, and each other tenant's turns whose virtual time comes first.
@@ -168,10 +225,10 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         let others = self.order.iter().filter(|(_, other)| other != tenant).filter_map(|(first, other)| {
             let line = self.lines.get(other)?;
             let gap = mine.checked_sub(*first)?;
+            let stride = line.stride();
             // On a tie the order of names decides.
-            let reached =
-                if gap % line.stride == 0 && other > tenant { gap / line.stride } else { gap / line.stride + 1 };
-            Some(usize::try_from(reached).unwrap_or(usize::MAX).min(line.waiting.len()))
+            let reached = if gap % stride == 0 && other > tenant { gap / stride } else { gap / stride + 1 };
+            Some(usize::try_from(reached).unwrap_or(usize::MAX).min(line.length()))
         });
         ahead + others.sum::<usize>()
     }
@@ -179,7 +236,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
     fn clear(&mut self, tenant: &TenantId, place: Place) {
         let Some(line) = self.lines.get_mut(tenant) else { return };
         line.waiting.remove(&place);
-        if line.waiting.is_empty() {
+        if line.length() == 0 {
             self.order.remove(&(line.pass, tenant.clone()));
         }
     }
@@ -193,7 +250,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
             self.virtual_time = self.lines.values().map(|line| line.pass).max().unwrap_or(now).max(now);
             self.lines.clear();
         } else if self.lines.len() > 2 * self.order.len() + 16 {
-            self.lines.retain(|_, line| !line.waiting.is_empty() || line.pass > now);
+            self.lines.retain(|_, line| line.length() > 0 || line.pass > now);
         }
     }
 }

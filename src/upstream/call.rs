@@ -1,9 +1,12 @@
 //! One call: sign, send, watch the guard, read at most so much, say what it meant.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, DATE, HOST, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use secrecy::ExposeSecret;
@@ -69,6 +72,11 @@ impl Upstream {
         Ok(Self { config, credentials, host, connection, skew: Skew::default(), clock })
     }
 
+    /// The time, by the vendor's clock where ours was found wrong: what it decides, it decides by that one.
+    pub fn now(&self) -> Timestamp {
+        self.skew.correct(self.clock.now())
+    }
+
     /// The longest a call may take.
     pub fn timeout(&self) -> Duration {
         self.config.timeout
@@ -82,7 +90,7 @@ impl Upstream {
         rules: &query::Config,
         until: Instant,
     ) -> Result<Sent, Late> {
-        let now = self.clock.now();
+        let now = self.now();
         let question = question.question();
         let settled = question.settles_at(rules).as_second() <= now.as_second();
         let request = self.request(wire::body(question, &self.config.names));
@@ -90,16 +98,18 @@ impl Upstream {
         let in_flight = permit.send()?;
         let start = Instant::now();
         let until = until.min(start + self.config.timeout);
-        let ended = self.watch(&in_flight, opened, timeout_at(until, exchange(request, &in_flight))).await;
+        let ended = self
+            .watch(&in_flight, opened, timeout_at(until, while_ours(&in_flight, exchange(request, &in_flight))))
+            .await;
 
         let read = match ended {
-            Ok(Ok(reply)) => self.read(&reply, question, in_flight),
-            Ok(Err(Unanswered::NeverSent)) => {
+            Ok(Some(Ok(reply))) => self.read(&reply, question, in_flight),
+            Ok(Some(Err(Unanswered::NeverSent))) => {
                 in_flight.never_sent();
                 Read::nothing(Kind::Unreachable)
             }
             // Dropping what is in flight counts it as lost: it may still arrive.
-            Ok(Err(Unanswered::Broken)) => Read::nothing(Kind::Broken),
+            Ok(Some(Err(Unanswered::Broken)) | None) => Read::nothing(Kind::Broken),
             Err(_elapsed) => Read::nothing(Kind::TimedOut),
         };
         let Read { meaning: Meaning { regions, request_id }, may_pass } = read;
@@ -147,7 +157,7 @@ impl Upstream {
     /// The signed request. Signed anew for every call: the signature holds the time.
     fn request(&self, body: Vec<u8>) -> RequestBuilder {
         let credentials: Arc<Credentials> = self.credentials.load_full();
-        let x_date = self.skew.correct(self.clock.now()).strftime("%Y%m%dT%H%M%SZ").to_string();
+        let x_date = self.now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let body_hash = sign::body_hash(&body);
         let token = credentials.session_token.as_ref().map(ExposeSecret::expose_secret);
         let mut headers = vec![
@@ -223,6 +233,26 @@ async fn exchange(request: RequestBuilder, in_flight: &InFlight) -> Result<Reply
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
     let body = read_body(&mut response).await;
     Ok(Reply { status, date, body })
+}
+
+/// Goes on only while the slot is certainly ours, and gives up without a result: a process that stood still must not
+/// write a call into what has become another's second.
+async fn while_ours<T>(in_flight: &InFlight, exchange: impl Future<Output = T>) -> Option<T> {
+    tokio::pin!(exchange);
+    loop {
+        let ours = poll_fn(|context| {
+            if in_flight.written_by().is_some_and(|by| Instant::now() > by) {
+                return Poll::Ready(None);
+            }
+            exchange.as_mut().poll(context).map(Some)
+        });
+        let Some(by) = in_flight.written_by() else { return ours.await };
+        tokio::select! {
+            biased;
+            done = ours => return done,
+            () = sleep_until(by) => {}
+        }
+    }
 }
 
 async fn read_body(response: &mut Response) -> Result<Vec<u8>, Kind> {

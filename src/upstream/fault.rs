@@ -46,6 +46,20 @@ pub enum Kind {
 }
 
 impl Fault {
+    /// The fault in one line, for another replica: kind, code and request id, `-` for what is not known.
+    pub fn line(&self) -> String {
+        let code = self.code.map_or("-", Code::as_str);
+        format!("{} {code} {}", self.kind.label(), self.request_id.as_deref().unwrap_or("-"))
+    }
+
+    /// The fault of such a line; `None` where it is not understood.
+    pub fn of_line(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let kind = Kind::of_label(words.next()?)?;
+        let (code, request_id) = (words.next()?, words.next()?);
+        Some(Self { kind, code: Code::recognise(code), request_id: sane_id(request_id).filter(|id| id != "-") })
+    }
+
     /// A fault without any word of the vendor's.
     pub(super) fn of(kind: Kind) -> Self {
         Self { kind, code: None, request_id: None }
@@ -159,6 +173,24 @@ impl Kind {
         }
     }
 
+    const ALL: [Self; 11] = [
+        Self::Throttled,
+        Self::Failing,
+        Self::Unreachable,
+        Self::Broken,
+        Self::TimedOut,
+        Self::Malformed,
+        Self::TooLarge,
+        Self::Clock,
+        Self::Credentials,
+        Self::Denied,
+        Self::Refused,
+    ];
+
+    fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
+    }
+
     /// Whether the same call may succeed a moment later. A wrong clock may, where its skew has just been learnt.
     pub fn may_pass(self) -> bool {
         self.treatment().may_pass
@@ -218,6 +250,17 @@ mod tests {
         ] {
             assert_eq!(Fault::classify(status, Some(code), None).kind, kind, "{status} {code}");
         }
+    }
+
+    #[test]
+    fn a_fault_is_the_same_at_another_replica() {
+        for kind in Kind::ALL {
+            assert_eq!(Fault::of_line(&Fault::of(kind).line()), Some(Fault::of(kind)));
+        }
+        let fault = Fault::classify(400, Some("InvalidParameter.IllegalAppId"), Some("2026-abc_DEF"));
+        assert_eq!(Fault::of_line(&fault.line()), Some(fault));
+        assert_eq!(Fault::of_line("nonsense - -"), None);
+        assert_eq!(Fault::of_line("failing"), None);
     }
 
     #[test]

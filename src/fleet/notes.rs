@@ -1,0 +1,235 @@
+//! What every replica has to know, now and when it starts or comes back: which answers were purged and which tokens count
+//! no more. Both are notes in the store, a moment for each thing that is meant, and news besides.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Fleet, app_of, pairs};
+use crate::auth::{Revocation, Target};
+use crate::cache::{Held, Purge};
+use crate::model::{Moment, Window};
+use crate::query::Question;
+use crate::store::{Arguments, Away, Topic};
+use crate::upstream::Fault;
+
+/// Beyond this many single purges, everything is purged instead.
+const MOST_PURGES: u32 = 1000;
+const EVERYTHING: &str = "*";
+/// The moment of a token that does not say when it expires: the last that Lua's numbers tell apart, in the year 2255.
+const NO_END: i64 = (1 << 53) - 1;
+
+/// What another replica made known, or this one.
+#[derive(Debug)]
+pub enum Heard {
+    /// A question was answered.
+    Landed(Question, Held),
+    /// A question failed.
+    Failed(Question, Fault),
+    /// A question is asked no more, and nothing came of it.
+    Released(Question),
+    /// Answers are to be dropped.
+    Purged(Purge),
+    /// Tokens count no more.
+    Revoked(Revocation),
+}
+
+impl Heard {
+    /// Whether it revokes exactly this.
+    pub fn revokes(&self, revocation: &Revocation) -> bool {
+        matches!(self, Self::Revoked(heard) if heard == revocation)
+    }
+}
+
+/// How far an operator's word went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To all replicas.
+    All,
+    /// To this one; the others hear of it when the store is back.
+    HereForNow,
+}
+
+/// Which tokens are meant, as it stands in a note.
+#[derive(Serialize, Deserialize)]
+struct Meant {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(flatten)]
+    whose: Whose,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Whose {
+    Jti(String),
+    Subject(String),
+    Tenant(String),
+}
+
+impl Fleet {
+    /// Tells all replicas, this one included, to drop answers, and those that start later not to take them up.
+    pub async fn purge(&self, purge: &Purge) -> Result<(), Away> {
+        self.note_down(Topic::Purges, "purges", &purge_name(purge), String::new(), MOST_PURGES).await
+    }
+
+    /// Tells all replicas which tokens count no more, and those that start later.
+    pub async fn revoke(&self, revocation: &Revocation) -> Result<(), Away> {
+        let (meant, moment) = revocation_note(revocation);
+        self.note_down(Topic::Revocations, "revocations", &meant, moment, 0).await
+    }
+
+    async fn note_down(&self, topic: Topic, key: &str, meant: &str, moment: String, most: u32) -> Result<(), Away> {
+        let arguments = Arguments::default()
+            .key(key)
+            .value(meant)
+            .value(moment)
+            .value(self.store.key(topic.name()))
+            .number(most)
+            .value(EVERYTHING);
+        self.store.run(&self.note, arguments).await.map(|_| ())
+    }
+
+    /// All that was noted and may have been missed: revocations, and purges since the last that was carried out. At the
+    /// first time there is nothing to purge yet.
+    pub async fn catch_up(&self) -> Result<Vec<Heard>, Away> {
+        let first = self.purged.load(Ordering::Relaxed) == i64::MIN;
+        let mut heard = Vec::new();
+        self.each_note("purges", |meant, moment| {
+            let missed = moment.parse().is_ok_and(|at| self.purged.fetch_max(at, Ordering::Relaxed) < at);
+            heard.extend(purge_of(meant).filter(|_| missed && !first).map(Heard::Purged));
+        })
+        .await?;
+        // From now on a note is news.
+        self.purged.fetch_max(0, Ordering::Relaxed);
+        self.each_note("revocations", |meant, moment| {
+            heard.extend(revocation_of(meant, moment).map(Heard::Revoked));
+        })
+        .await?;
+        Ok(heard)
+    }
+
+    async fn each_note(&self, key: &str, mut take: impl FnMut(&str, &str)) -> Result<(), Away> {
+        let mut cursor = b"0".to_vec();
+        loop {
+            let arguments = Arguments::default().key(key).value(cursor);
+            let reply = self.store.run(&self.notes, arguments).await?;
+            let [next, notes] = &*reply else { return Err(Away) };
+            for (meant, moment) in pairs(notes) {
+                take(meant, moment);
+            }
+            cursor = next.bytes().ok_or(Away)?.to_vec();
+            if cursor == b"0" {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) fn read_purge(&self, body: &[u8]) -> Option<Heard> {
+        let (moment, meant) = str::from_utf8(body).ok()?.split_once('\n')?;
+        self.purged.fetch_max(moment.parse().ok()?, Ordering::Relaxed);
+        purge_of(meant).map(Heard::Purged)
+    }
+}
+
+/// The names of all purges that take the answer of a question.
+pub(super) fn that_take(question: &Question) -> [String; 3] {
+    let app = question.app().clone();
+    let whole = Purge::App(app.clone(), None);
+    [EVERYTHING.to_owned(), purge_name(&whole), purge_name(&Purge::App(app, Some(question.window())))]
+}
+
+fn purge_name(purge: &Purge) -> String {
+    match purge {
+        Purge::Everything => EVERYTHING.to_owned(),
+        Purge::App(app, None) => app.to_string(),
+        Purge::App(app, Some(window)) => {
+            format!("{app}/{}/{}", window.from().as_second(), window.to().as_second())
+        }
+    }
+}
+
+fn purge_of(name: &str) -> Option<Purge> {
+    if name == EVERYTHING {
+        return Some(Purge::Everything);
+    }
+    let Some((app, window)) = name.split_once('/') else { return Some(Purge::App(app_of(name)?, None)) };
+    let (from, to) = window.split_once('/')?;
+    let moment = |text: &str| text.parse().ok().map(Moment::of_second);
+    Some(Purge::App(app_of(app)?, Some(Window::new(moment(from)?, moment(to)?)?)))
+}
+
+/// What is meant, and up to when: microseconds since 1970.
+fn revocation_note(revocation: &Revocation) -> (String, String) {
+    let (whose, moment) = match &revocation.target {
+        Target::Token { id, expires_at } => (Whose::Jti(id.clone()), *expires_at),
+        Target::Subject { subject, issued_before } => (Whose::Subject(subject.clone()), Some(*issued_before)),
+        Target::Tenant { tenant, issued_before } => (Whose::Tenant(tenant.clone()), Some(*issued_before)),
+    };
+    let moment = moment.map_or(NO_END, Timestamp::as_microsecond);
+    let meant = Meant { issuer: revocation.issuer.clone(), whose };
+    (serde_json::to_string(&meant).expect("text always serialises"), moment.to_string())
+}
+
+fn revocation_of(meant: &str, moment: &str) -> Option<Revocation> {
+    let moment: i64 = moment.parse().ok()?;
+    let at = Timestamp::from_microsecond(moment).ok()?;
+    let Meant { issuer, whose } = serde_json::from_str(meant).ok()?;
+    let target = match whose {
+        Whose::Jti(id) => Target::Token { id, expires_at: (moment < NO_END).then_some(at) },
+        Whose::Subject(subject) => Target::Subject { subject, issued_before: at },
+        Whose::Tenant(tenant) => Target::Tenant { tenant, issued_before: at },
+    };
+    Some(Revocation { issuer, target })
+}
+
+pub(super) fn read_revocation(body: &[u8]) -> Option<Revocation> {
+    let (moment, meant) = str::from_utf8(body).ok()?.split_once('\n')?;
+    revocation_of(meant, moment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::AppId;
+
+    #[test]
+    fn a_purge_is_the_same_at_another_replica() {
+        let app = AppId::parse("661e").unwrap();
+        let window = Question::sample("661e").window();
+        for purge in [Purge::Everything, Purge::App(app.clone(), None), Purge::App(app, Some(window))] {
+            assert_eq!(purge_of(&purge_name(&purge)), Some(purge));
+        }
+        for rubbish in ["", "a b", "a/1", "a/2/1", "a/x/y", "**"] {
+            assert_eq!(purge_of(rubbish), None, "{rubbish}");
+        }
+    }
+
+    #[test]
+    fn every_purge_that_takes_an_answer_is_asked_about() {
+        let question = Question::sample("661e");
+        let names = that_take(&question);
+        let purges = names.each_ref().map(|name| purge_of(name));
+        assert!(purges.iter().all(Option::is_some), "{names:?}");
+    }
+
+    #[test]
+    fn a_revocation_is_the_same_at_another_replica() {
+        let moment: Timestamp = "2026-11-09T02:00:00.5Z".parse().unwrap();
+        let targets = [
+            Target::Token { id: "j\n\"1".into(), expires_at: None },
+            Target::Token { id: "j".into(), expires_at: Some(moment) },
+            Target::Subject { subject: "s".into(), issued_before: moment },
+            Target::Tenant { tenant: "t".into(), issued_before: moment },
+        ];
+        for issuer in [None, Some("https://sso.test".to_owned())] {
+            for target in targets.clone() {
+                let revocation = Revocation { issuer: issuer.clone(), target };
+                let (meant, moment) = revocation_note(&revocation);
+                assert_eq!(read_revocation(format!("{moment}\n{meant}").as_bytes()), Some(revocation));
+            }
+        }
+        assert_eq!(read_revocation(b"1\n{\"jti\":1}"), None);
+    }
+}
