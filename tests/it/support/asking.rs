@@ -51,8 +51,13 @@ impl Asker {
     }
 
     /// `GET /apps/{app}/distribution` by province.
-    pub(crate) async fn ask(&self, app: &str, (from, to): &(String, String)) -> Reply {
-        self.get(&format!("/apps/{app}/distribution?from={from}&to={to}&dim=province")).await
+    pub(crate) async fn ask(&self, app: &str, window: &(String, String)) -> Reply {
+        self.try_ask(app, window).await.unwrap()
+    }
+
+    /// The same where the connection may break.
+    pub(crate) async fn try_ask(&self, app: &str, (from, to): &(String, String)) -> reqwest::Result<Reply> {
+        self.try_send("GET", &format!("/apps/{app}/distribution?from={from}&to={to}&dim=province"), "").await
     }
 
     pub(crate) async fn get(&self, target: &str) -> Reply {

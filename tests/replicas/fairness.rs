@@ -1,0 +1,62 @@
+//! Every slot is used, and turns go round by tenant, wherever a tenant's callers happen to be.
+
+use std::time::Duration;
+
+use crate::audit::{Pardon, count, jain, judge, kept, turns, utilisation};
+use crate::fleet::TENANTS;
+use crate::load::{Crowd, Load, QUESTIONS};
+use crate::plan::Plan;
+use crate::redis::Redis;
+use crate::{turn, within};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twelve_hundred_questions_at_three_replicas_keep_the_limit_use_it_and_go_round() {
+    let _turn = turn().await;
+    let redis = Redis::running().await;
+    let fleet = Plan { max_wait: Duration::from_secs(600), ..Plan::sharing(&redis) }.start().await;
+    let crowd = |replica, tenant, callers| Crowd::at(&fleet, replica, tenant, callers);
+    let load = Load::of(
+        &fleet,
+        vec![
+            crowd(0, "red", 40),
+            crowd(1, "green", 60),
+            crowd(2, "green", 60),
+            crowd(1, "blue", 6),
+            crowd(2, "blue", 30),
+            crowd(2, "gray", 12),
+            crowd(0, "gold", 4),
+            crowd(1, "gold", 4),
+            crowd(2, "gold", 4),
+        ],
+    );
+    let outcomes = load.finish().await;
+    judge(&fleet, &outcomes, &Pardon::default());
+    for tenant in TENANTS {
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.tenant == tenant).count(), QUESTIONS);
+    }
+    let arrivals = kept(&fleet);
+    assert_eq!(arrivals.len(), outcomes.len(), "one call for each question");
+    let (utilisation, turns) = (utilisation(&arrivals), turns(&arrivals, &TENANTS));
+    let jain = jain(&turns);
+    println!("utilisation {utilisation:.4}, turns {turns:?}, Jain's index {jain:.5}");
+    assert!(utilisation >= 0.9, "only {utilisation:.3} of the budget was used");
+    assert!(jain >= 0.98, "{turns:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_at_one_replica_has_its_half_while_another_floods_the_others() {
+    let _turn = turn().await;
+    let redis = Redis::running().await;
+    let fleet = Plan { max_wait: Duration::from_secs(60), ..Plan::sharing(&redis) }.start().await;
+    let crowd = |replica, tenant, callers| Crowd::at(&fleet, replica, tenant, callers);
+    let load = Load::of(&fleet, vec![crowd(0, "red", 6), crowd(1, "green", 50), crowd(2, "green", 50)]);
+    let enough = async || (fleet.calls() >= 80).then_some(());
+    within(Duration::from_secs(40), "eighty calls", enough).await;
+    let arrivals = kept(&fleet);
+    let turns = turns(&arrivals, &["red", "green"]);
+    let share = count(turns[0]) / count(turns[0] + turns[1]);
+    println!("turns {turns:?}: {share:.3} for the tenant at one replica");
+    assert!(turns.iter().sum::<usize>() >= 40, "{turns:?}");
+    assert!((0.45..=0.55).contains(&share), "{turns:?}");
+    drop(load);
+}

@@ -1,0 +1,195 @@
+//! Replicas of the built binary before one simulated upstream, and what a test does with them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use sluice::auth::Shape;
+use sluice::simulator::{Arrival, Simulator};
+use tokio::time::Instant;
+
+use crate::support::{Asker, Files, Key, Process, now, settled_day, sluice};
+use crate::within;
+
+pub(crate) const TENANTS: [&str; 5] = ["red", "green", "blue", "gray", "gold"];
+/// No load speaks for this tenant, so that its calls are the test's own.
+pub(crate) const SPARE: &str = "gold";
+/// Twice as fast as the vendor, so that a test takes half the time.
+pub(crate) const PER: Duration = Duration::from_millis(500);
+pub(crate) const GUARD: Duration = Duration::from_millis(100);
+/// Questions of each tenant that are a load's: ten apps, and this many days of each. The days before are the test's own.
+pub(crate) const DAYS: usize = 24;
+pub(crate) const APPS: usize = 10;
+pub(crate) const ISSUER: &str = "https://sso.test";
+
+/// One gateway. It keeps its ports and its files over restarts.
+pub(crate) struct Replica {
+    public: u16,
+    admin: u16,
+    files: Files,
+    environment: Vec<(&'static str, String)>,
+    process: Option<Process>,
+}
+
+/// Upstream, replicas and keys.
+pub(crate) struct Fleet {
+    pub(crate) upstream: Simulator,
+    /// When the upstream's clock began.
+    began: Instant,
+    /// The longest that a request may take: its patience, a call, and a second.
+    pub(crate) deadline: Duration,
+    replicas: Vec<Replica>,
+    key: Key,
+    asker: Asker,
+    fresh: AtomicUsize,
+}
+
+impl Replica {
+    pub(crate) fn new(public: u16, admin: u16, files: Files, environment: Vec<(&'static str, String)>) -> Self {
+        Self { public, admin, files, environment, process: None }
+    }
+}
+
+impl Fleet {
+    pub(crate) fn new(
+        upstream: Simulator,
+        began: Instant,
+        deadline: Duration,
+        replicas: Vec<Replica>,
+        key: Key,
+    ) -> Self {
+        let asker = Asker::new(String::new(), None);
+        Self { upstream, began, deadline, replicas, key, asker, fresh: AtomicUsize::new(0) }
+    }
+
+    /// The replicas' numbers.
+    pub(crate) fn all(&self) -> std::ops::Range<usize> {
+        0..self.replicas.len()
+    }
+
+    /// Runs a replica, and waits until it serves.
+    pub(crate) async fn start(&mut self, replica: usize) {
+        let replica = &mut self.replicas[replica];
+        let mut command = sluice(&["serve", "--config", &replica.files.config()]);
+        let process = Process::start(command.envs(replica.environment.iter().map(|(name, value)| (name, value))));
+        process.prints(|text| text.contains("\"message\":\"serving\"").then_some(())).await;
+        replica.process = Some(process);
+    }
+
+    /// Runs every replica.
+    pub(crate) async fn start_all(&mut self) {
+        for replica in self.all() {
+            self.start(replica).await;
+        }
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self, replica: usize) {
+        // Dropping a process kills it and waits for its end.
+        self.replicas[replica].process = None;
+    }
+
+    /// Asks a replica to stop, and waits until it has.
+    pub(crate) async fn stop(&mut self, replica: usize) {
+        let mut process = self.replicas[replica].process.take().unwrap();
+        process.signal("TERM");
+        assert_eq!(process.ended().await, Some(0), "{}", process.printed());
+    }
+
+    pub(crate) fn signal(&self, replica: usize, name: &str) {
+        self.replicas[replica].process.as_ref().unwrap().signal(name);
+    }
+
+    /// A replica's configuration.
+    pub(crate) fn config(&self, replica: usize) -> String {
+        self.replicas[replica].files.config()
+    }
+
+    /// What a running replica has logged.
+    pub(crate) fn log(&self, replica: usize) -> String {
+        self.replicas[replica].process.as_ref().unwrap().printed()
+    }
+
+    /// Waits until every replica has found its Redis.
+    pub(crate) async fn connected(&self) {
+        for replica in self.all() {
+            let connected = async || {
+                (self.operator(replica).get("/status").await.json()["store"]["connected"] == true).then_some(())
+            };
+            within(Duration::from_secs(10), "a connection to Redis", connected).await;
+        }
+    }
+
+    /// Waits until every replica says that it does without Redis and is ready all the same.
+    pub(crate) async fn degraded(&self) {
+        for replica in self.all() {
+            let degraded = async || {
+                let reply = self.operator(replica).get("/readyz").await;
+                let body = reply.json();
+                assert_eq!((reply.status, &body["ready"]), (200, &true.into()), "{reply:?}");
+                let reasons = body["reasons"].as_array().unwrap();
+                let says = |reason: &str| reason.starts_with("degraded: ") && reason.contains("Redis");
+                reasons.iter().any(|reason| reason.as_str().is_some_and(says)).then_some(())
+            };
+            within(Duration::from_secs(4), "degraded", degraded).await;
+        }
+    }
+
+    /// Where a replica listens.
+    pub(crate) fn port(&self, replica: usize) -> u16 {
+        self.replicas[replica].public
+    }
+
+    /// An asker at a replica with a token of this tenant.
+    pub(crate) fn asker(&self, replica: usize, tenant: &'static str) -> Asker {
+        self.asker.sibling(format!("http://127.0.0.1:{}", self.port(replica)), Some(self.token(tenant)))
+    }
+
+    /// Somebody at a replica's admin listener.
+    pub(crate) fn operator(&self, replica: usize) -> Asker {
+        self.asker.sibling(format!("http://127.0.0.1:{}", self.replicas[replica].admin), None)
+    }
+
+    /// A token that replicas accept whose clocks are up to two hours ahead or behind.
+    pub(crate) fn token(&self, tenant: &'static str) -> String {
+        self.key.token_as(ISSUER, None, &Shape::default(), |token| {
+            token.tenant = tenant;
+            token.issued_at = now() - SignedDuration::from_hours(2);
+            token.ttl = Duration::from_secs(6 * 3600);
+        })
+    }
+
+    /// A question of the spare tenant that nobody asked before: its app and window.
+    pub(crate) fn fresh(&self) -> (String, (String, String)) {
+        let number = self.fresh.fetch_add(1, Ordering::Relaxed);
+        (format!("app-{}", number % APPS), settled_day(i64::try_from(DAYS + number / APPS).unwrap()))
+    }
+
+    /// Every replica brings a fresh answer within a few seconds.
+    pub(crate) async fn serves(&self) {
+        for replica in self.all() {
+            let (asker, (app, window)) = (self.asker(replica, SPARE), self.fresh());
+            let answered = async || {
+                let reply = asker.try_ask(&app, &window).await;
+                reply.is_ok_and(|reply| reply.status == 200).then_some(())
+            };
+            within(Duration::from_secs(6), "a fresh answer", answered).await;
+        }
+    }
+
+    /// A moment as the upstream's log of arrivals tells it.
+    pub(crate) fn moment(&self, at: Instant) -> Duration {
+        at - self.began
+    }
+
+    /// How many calls the upstream saw.
+    pub(crate) fn calls(&self) -> usize {
+        self.upstream.arrivals().len()
+    }
+
+    /// The calls for this tenant.
+    pub(crate) fn calls_for(&self, tenant: &str) -> Vec<Arrival> {
+        let own = |arrival: &Arrival| arrival.app_id.as_deref().is_some_and(|app| app.starts_with(tenant));
+        self.upstream.arrivals().into_iter().filter(own).collect()
+    }
+}
