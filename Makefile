@@ -18,6 +18,8 @@ test: programs $(PROVIDER)  ## all tests; installs what they run besides our own
 
 programs:
 	command -v curl && command -v chromium || { apt-get update && apt-get install -y curl chromium; }
+	command -v redis-server && command -v redis-cli && command -v faketime && command -v openssl || \
+		{ apt-get update && apt-get install -y --no-install-recommends redis-server redis-tools faketime openssl; }
 	command -v npm || { apt-get update && apt-get install -y --no-install-recommends nodejs npm; }
 
 # What the lock file names is all that comes in, and none of it runs a script of its own here.
