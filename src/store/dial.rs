@@ -58,7 +58,7 @@ impl Config {
                 (line, self.any_node().await?)
             }
         };
-        commands.refuse_eviction().await?;
+        commands.refuse_eviction(&super::full_key(&self.prefix, "slots")).await?;
         let mut news = subscriber.get_async_pubsub().await?;
         for topic in Topic::ALL {
             news.subscribe(topic.channel(&self.prefix)).await?;
@@ -150,9 +150,11 @@ async fn connect(client: &Client) -> Result<MultiplexedConnection, RedisError> {
 }
 
 impl Line {
-    /// The budget's memory may not be evicted. `INFO` and not `CONFIG`, which hosted services withhold.
-    async fn refuse_eviction(&mut self) -> Result<(), DialFault> {
-        let info: String = redis::cmd("INFO").arg("memory").query_async(self).await?;
+    /// The budget's memory may not be evicted. `INFO` and not `CONFIG`, which hosted services withhold; in a script, so
+    /// that of a Cluster the node is asked that has the key.
+    async fn refuse_eviction(&mut self, key: &str) -> Result<(), DialFault> {
+        let script = redis::Script::new("return redis.call('INFO', 'memory')");
+        let info: String = script.key(key).invoke_async(self).await?;
         let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).unwrap_or("noeviction");
         if policy.trim() == "noeviction" { Ok(()) } else { Err(DialFault::Evicts(policy.trim().to_owned())) }
     }

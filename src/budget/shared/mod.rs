@@ -186,10 +186,11 @@ impl Shared {
 
     pub(super) fn standing(&self) -> Standing {
         let now = Instant::now();
+        let available = self.unavailable_for().is_none();
         let book = self.book();
         Standing {
             slots: self.config.calls,
-            free: if self.unavailable_for().is_some() { 0 } else { book.frees.iter().filter(|at| **at <= now).count() },
+            free: book.frees.iter().filter(|at| available && **at <= now).count(),
             guard: book.guard.at(now),
             sent: book.sent,
             throttled: book.throttled,
