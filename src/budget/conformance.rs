@@ -59,7 +59,7 @@ struct House {
 
 impl House {
     /// One process whose parts share its budget.
-    async fn local(calls: usize, guard: GuardRule) -> Self {
+    fn local(calls: usize, guard: GuardRule) -> Self {
         let budget = Budget::unused(&Config { calls, per: PER, guard, store: None });
         Self { replicas: vec![budget; REPLICAS], redis: None }
     }
@@ -221,7 +221,7 @@ macro_rules! every_budget {
             $(
                 #[tokio::test(start_paused = true)]
                 async fn $name() {
-                    super::$name(super::House::local($calls, super::GuardRule::Within(super::GUARD)).await).await;
+                    super::$name(super::House::local($calls, super::GuardRule::Within(super::GUARD))).await;
                 }
             )*
         }

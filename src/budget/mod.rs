@@ -118,6 +118,14 @@ impl Budget {
         shared.away_for().filter(|away| *away > BLIP).and_then(|_| shared.unavailable_for())
     }
 
+    /// Ends when the store goes away, with what `unavailable_for` says then. Never, where there is none.
+    pub async fn goes_away(&self) -> Duration {
+        match &self.0 {
+            Place::Local(_) => std::future::pending().await,
+            Place::Shared(shared) => shared.goes_away().await,
+        }
+    }
+
     /// How it stands.
     pub fn standing(&self) -> Standing {
         match &self.0 {

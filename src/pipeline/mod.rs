@@ -144,7 +144,7 @@ impl Pipeline {
         }
         let askable = askable.map_err(Refusal::Invalid)?;
         let patience = terms.patience.unwrap_or(self.max_wait).min(self.max_wait);
-        // Who has something to be served is not kept waiting for a question that failed a moment ago.
+        // Who has something to be served is not kept waiting for a question that failed a moment ago, nor for the store.
         let rests = !held.as_ref().is_some_and(|stale| self.serves_on_error(stale));
         let fetched = self.fetch(&askable, grant.tenant(), patience, rests).await;
         match (fetched, held) {
@@ -165,7 +165,8 @@ impl Pipeline {
         }
     }
 
-    /// Has the question asked. `rests`: waits out the rest of one that failed a moment ago, where patience allows.
+    /// Has the question asked. `rests`: waits out the rest of one that failed a moment ago, and a short absence of the
+    /// store, where patience allows.
     async fn fetch(
         &self,
         askable: &Askable,
@@ -181,7 +182,8 @@ impl Pipeline {
                 }
                 sleep_until(sick.until).await;
             }
-            if let Some(wait) = self.budget.outage() {
+            let unavailable = if rests { self.budget.outage() } else { self.budget.unavailable_for() };
+            if let Some(wait) = unavailable {
                 return Err(Refusal::BudgetUnavailable { wait });
             }
             let stake = Stake { tenant: tenant.id().clone(), weight: tenant.weight() };
@@ -197,7 +199,11 @@ impl Pipeline {
                 Joined::GivenUp => return Err(Refusal::Draining),
             };
             let joined = !seat.is_first();
-            match seat.outcome().await {
+            let outcome = tokio::select! {
+                outcome = seat.outcome() => outcome,
+                wait = self.budget.goes_away(), if !rests => return Err(Refusal::BudgetUnavailable { wait }),
+            };
+            match outcome {
                 Outcome::Landed(Ok(held)) => return Ok(Fetched { held, how: How::Flight { joined } }),
                 Outcome::Found(Ok(held)) => return Ok(Fetched { held, how: How::Shelf }),
                 // It failed at another replica a moment ago, and rests.

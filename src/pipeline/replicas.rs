@@ -30,13 +30,11 @@ impl Pipeline {
     pub async fn purge(&self, purge: Purge) -> Reach {
         self.flights.cache.purge(purge.clone());
         let Some(fleet) = &self.flights.fleet else { return Reach::All };
-        match fleet.purge(&purge).await {
-            Ok(()) => Reach::All,
-            Err(Away) => {
-                self.untold().push(purge);
-                Reach::HereForNow
-            }
+        if fleet.purge(&purge).await.is_ok() {
+            return Reach::All;
         }
+        self.untold().push(purge);
+        Reach::HereForNow
     }
 
     /// Makes tokens count no more, here and at all replicas.
@@ -142,7 +140,9 @@ impl Pipeline {
         for revocation in ours.iter().filter(|ours| !missed.iter().any(|missed| missed.revokes(ours))) {
             fleet.revoke(revocation).await?;
         }
-        missed.into_iter().for_each(|heard| self.act_on(heard));
+        for heard in missed {
+            self.act_on(heard);
+        }
         Ok(())
     }
 

@@ -43,6 +43,7 @@ impl Arguments {
 
     /// With one number more.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "numbers are copied")]
     pub fn number(self, number: impl ToString) -> Self {
         self.value(number.to_string())
     }

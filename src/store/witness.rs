@@ -115,7 +115,7 @@ mod tests {
         let (mut witness, zero) = (Witness::default(), Instant::now());
         assert_eq!(witness.latest(zero), None);
         hear(&mut witness, zero, 40, 0, 50).unwrap();
-        let latest = witness.latest(zero + Duration::from_millis(1000)).unwrap();
+        let latest = witness.latest(zero + Duration::from_secs(1)).unwrap();
         assert!((EPOCH + 1_040_000..=EPOCH + 1_050_000).contains(&latest), "{}", latest - EPOCH);
     }
 }

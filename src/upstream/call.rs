@@ -93,6 +93,7 @@ impl Upstream {
         let now = self.now();
         let question = question.question();
         let settled = question.settles_at(rules).as_second() <= now.as_second();
+        let signed_with = self.skew.seconds();
         let request = self.request(wire::body(question, &self.config.names));
         let opened = self.connection.opened();
         let in_flight = permit.send()?;
@@ -103,7 +104,7 @@ impl Upstream {
             .await;
 
         let read = match ended {
-            Ok(Some(Ok(reply))) => self.read(&reply, question, in_flight),
+            Ok(Some(Ok(reply))) => self.read(&reply, question, signed_with, in_flight),
             Ok(Some(Err(Unanswered::NeverSent))) => {
                 in_flight.never_sent();
                 Read::nothing(Kind::Unreachable)
@@ -118,7 +119,7 @@ impl Upstream {
     }
 
     /// Reads a reply and lets the budget know of it.
-    fn read(&self, reply: &Reply, question: &Question, in_flight: InFlight) -> Read {
+    fn read(&self, reply: &Reply, question: &Question, signed_with: i64, in_flight: InFlight) -> Read {
         let read = match &reply.body {
             Ok(body) => Read::of(wire::read(reply.status, body, question, &self.config.names)),
             Err(kind) => Read::nothing(*kind),
@@ -129,7 +130,7 @@ impl Upstream {
         }
         if read.meaning.regions.as_ref().is_err_and(|fault| fault.kind == Kind::Clock) {
             // Without a new time to sign by, the same question would meet the same refusal.
-            let may_pass = self.skew.learn(reply.date.as_deref(), self.clock.now());
+            let may_pass = self.skew.learn(reply.date.as_deref(), self.clock.now(), signed_with);
             return Read { may_pass, ..read };
         }
         read

@@ -168,6 +168,14 @@ impl Shared {
         }
     }
 
+    /// Ends when the store goes away.
+    pub(super) async fn goes_away(&self) -> Duration {
+        let mut state = self.store.state();
+        // The store, and with it the sender, lives as long as we do.
+        let _state = state.wait_for(|state| matches!(state, State::Away { .. })).await;
+        self.pause()
+    }
+
     /// For how long the store has been away; `None` while it is here.
     pub(super) fn away_for(&self) -> Option<Duration> {
         match &*self.store.state().borrow() {
