@@ -50,6 +50,18 @@ pub enum Target {
     },
 }
 
+impl Revocation {
+    /// Whether what it means has expired by itself.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        matches!(&self.target, Target::Token { expires_at: Some(expires_at), .. } if is_dead(*expires_at, now))
+    }
+}
+
+/// Whether a token of this expiry comes back for nobody, whatever its issuer's leeway.
+fn is_dead(expires_at: Timestamp, now: Timestamp) -> bool {
+    expires_at.checked_add(LONGEST_LEEWAY).is_ok_and(|dead| dead <= now)
+}
+
 /// As many revocations are kept as may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -162,11 +174,10 @@ impl Kind {
 impl Kept {
     /// Makes room: a token that has expired comes back for nobody.
     fn drop_expired(&mut self, now: Timestamp) {
-        let dead = |expires_at: Timestamp| expires_at.checked_add(LONGEST_LEEWAY).is_ok_and(|dead| dead <= now);
         let Some(tokens) = self.names.get_mut(&Kind::Token) else { return };
         for issuers in tokens.values_mut() {
             let before = issuers.len();
-            issuers.retain(|_, expires_at| !dead(*expires_at));
+            issuers.retain(|_, expires_at| !is_dead(*expires_at, now));
             self.entries -= before - issuers.len();
         }
         tokens.retain(|_, issuers| !issuers.is_empty());

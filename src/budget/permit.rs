@@ -148,6 +148,12 @@ impl Tenure {
         }
     }
 
+    /// It is over, unless the call has arrived.
+    pub(super) fn end(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = known.map(|end| end.min(Instant::now()));
+    }
+
     pub(super) fn needs_no_end(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -45,7 +45,7 @@ pub struct Turn<K> {
 }
 
 /// How the common order of turns stands, as of the latest claim.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// The virtual time of the latest turn.
     pub present: u64,

@@ -7,6 +7,8 @@ mod config;
 mod freshness;
 mod sick;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -33,6 +35,7 @@ pub struct Held {
 pub struct Cache {
     store: Store<Question, Held>,
     config: Config,
+    purges: Arc<AtomicU64>,
 }
 
 /// What `/status` shows of the cache.
@@ -70,7 +73,7 @@ impl Cache {
             .expire_after(Usefulness { stale_if_error: config.stale_if_error })
             .support_invalidation_closures()
             .build();
-        Self { store, config }
+        Self { store, config, purges: Arc::default() }
     }
 
     /// What is held for the question, fresh or stale.
@@ -84,6 +87,11 @@ impl Cache {
         let held = Held { answer, lifetime };
         self.store.insert(question.clone(), held.clone());
         held
+    }
+
+    /// How many purges there were: what was asked for before the latest may be what it took.
+    pub fn purges(&self) -> u64 {
+        self.purges.load(Ordering::SeqCst)
     }
 
     /// Holds what another replica fetched, unless what is held is as new.
@@ -111,6 +119,7 @@ impl Cache {
 
     /// Drops answers.
     pub fn purge(&self, purge: Purge) {
+        self.purges.fetch_add(1, Ordering::SeqCst);
         match purge {
             Purge::Everything => self.store.invalidate_all(),
             Purge::App(app, window) => {

@@ -40,9 +40,10 @@ pub struct Fleet {
     renew: Script,
     note: Script,
     notes: Script,
+    forget: Script,
     /// What all answers in the store may weigh, in bytes.
     max_bytes: u64,
-    /// The latest purge that this replica carried out, by the store's time in microseconds.
+    /// The latest purge that this replica has caught up with, by the store's time in microseconds.
     purged: AtomicI64,
     unreadable: AtomicU64,
 }
@@ -71,6 +72,7 @@ impl Fleet {
             renew: Script::new("renew", include_str!("renew.lua")),
             note: Script::new("note", include_str!("note.lua")),
             notes: Script::new("notes", include_str!("notes.lua")),
+            forget: Script::new("forget", include_str!("forget.lua")),
             max_bytes,
             purged: AtomicI64::new(i64::MIN),
             unreadable: AtomicU64::new(0),
@@ -100,6 +102,7 @@ impl Fleet {
             .key(format!("answer:{name}"))
             .key("answers")
             .key("purges")
+            .value(self.store.replica())
             .value(name);
         let arguments = notes::that_take(question).into_iter().fold(arguments, Arguments::value);
         let asked = Instant::now();
@@ -207,7 +210,7 @@ impl Fleet {
                     None => Heard::Released(question),
                 })
             }
-            Topic::Purges => self.read_purge(&news.body),
+            Topic::Purges => notes::read_purge(&news.body).map(Heard::Purged),
             Topic::Revocations => notes::read_revocation(&news.body).map(Heard::Revoked),
             // The budget's own.
             Topic::Slots | Topic::Throttled => None,

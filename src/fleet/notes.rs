@@ -1,6 +1,7 @@
 //! What every replica has to know, now and when it starts or comes back: which answers were purged and which tokens count
 //! no more. Both are notes in the store, a moment for each thing that is meant, and news besides.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
@@ -33,13 +34,6 @@ pub enum Heard {
     Purged(Purge),
     /// Tokens count no more.
     Revoked(Revocation),
-}
-
-impl Heard {
-    /// Whether it revokes exactly this.
-    pub fn revokes(&self, revocation: &Revocation) -> bool {
-        matches!(self, Self::Revoked(heard) if heard == revocation)
-    }
 }
 
 /// How far an operator's word went.
@@ -77,7 +71,7 @@ impl Fleet {
     /// Tells all replicas which tokens count no more, and those that start later.
     pub async fn revoke(&self, revocation: &Revocation) -> Result<(), Away> {
         let (meant, moment) = revocation_note(revocation);
-        self.note_down(Topic::Revocations, "revocations", &meant, moment, 0).await
+        self.note_down(Topic::Revocations, "revocations", &meant, moment.to_string(), 0).await
     }
 
     async fn note_down(&self, topic: Topic, key: &str, meant: &str, moment: String, most: u32) -> Result<(), Away> {
@@ -91,33 +85,56 @@ impl Fleet {
         self.store.run(&self.note, arguments).await.map(|_| ())
     }
 
-    /// All that was noted and may have been missed: revocations, and purges since the last that was carried out. At the
-    /// first time there is nothing to purge yet.
-    pub async fn catch_up(&self) -> Result<Vec<Heard>, Away> {
-        let first = self.purged.load(Ordering::Relaxed) == i64::MIN;
-        let mut heard = Vec::new();
+    /// All that was noted and may have been missed: revocations, and purges since the last time. At the first time there is
+    /// nothing to purge yet. Purges that were heard of as news come once more, which costs a call at most.
+    pub async fn catch_up(&self, now: Timestamp) -> Result<Vec<Heard>, Away> {
+        let known = self.purged.load(Ordering::Relaxed);
+        let first = known == i64::MIN;
+        let (mut heard, mut latest) = (Vec::new(), known.max(0));
         self.each_note("purges", |meant, moment| {
-            let missed = moment.parse().is_ok_and(|at| self.purged.fetch_max(at, Ordering::Relaxed) < at);
-            heard.extend(purge_of(meant).filter(|_| missed && !first).map(Heard::Purged));
+            latest = latest.max(moment);
+            heard.extend(purge_of(meant).filter(|_| moment > known && !first).map(Heard::Purged));
         })
         .await?;
-        // From now on a note is news.
-        self.purged.fetch_max(0, Ordering::Relaxed);
-        self.each_note("revocations", |meant, moment| {
-            heard.extend(revocation_of(meant, moment).map(Heard::Revoked));
+        let mut over = Vec::new();
+        self.each_note("revocations", |meant, moment| match revocation_of(meant, moment) {
+            Some(revocation) if revocation.is_over(now) => over.push(meant.to_owned()),
+            revocation => heard.extend(revocation.map(Heard::Revoked)),
         })
         .await?;
+        for over in over.chunks(500) {
+            let arguments = Arguments::default().key("revocations");
+            self.store.run(&self.forget, over.iter().cloned().fold(arguments, Arguments::value)).await?;
+        }
+        // Not before all of it is here: what an attempt missed is asked for again.
+        self.purged.store(latest, Ordering::Relaxed);
         Ok(heard)
     }
 
-    async fn each_note(&self, key: &str, mut take: impl FnMut(&str, &str)) -> Result<(), Away> {
+    /// Those of `ours` that are not among what was heard, or reach further.
+    pub fn untold<'a>(ours: &'a [Revocation], heard: &[Heard]) -> Vec<&'a Revocation> {
+        let note = |heard: &Heard| match heard {
+            Heard::Revoked(revocation) => Some(revocation_note(revocation)),
+            _ => None,
+        };
+        let told: HashMap<String, i64> = heard.iter().filter_map(note).collect();
+        let untold = |ours: &&Revocation| {
+            let (meant, moment) = revocation_note(ours);
+            told.get(&meant).is_none_or(|told| *told < moment)
+        };
+        ours.iter().filter(untold).collect()
+    }
+
+    async fn each_note(&self, key: &str, mut take: impl FnMut(&str, i64)) -> Result<(), Away> {
         let mut cursor = b"0".to_vec();
         loop {
             let arguments = Arguments::default().key(key).value(cursor);
             let reply = self.store.run(&self.notes, arguments).await?;
             let [next, notes] = &*reply else { return Err(Away) };
             for (meant, moment) in pairs(notes) {
-                take(meant, moment);
+                if let Ok(moment) = moment.parse() {
+                    take(meant, moment);
+                }
             }
             cursor = next.bytes().ok_or(Away)?.to_vec();
             if cursor == b"0" {
@@ -125,12 +142,11 @@ impl Fleet {
             }
         }
     }
+}
 
-    pub(super) fn read_purge(&self, body: &[u8]) -> Option<Heard> {
-        let (moment, meant) = str::from_utf8(body).ok()?.split_once('\n')?;
-        self.purged.fetch_max(moment.parse().ok()?, Ordering::Relaxed);
-        purge_of(meant).map(Heard::Purged)
-    }
+pub(super) fn read_purge(body: &[u8]) -> Option<Purge> {
+    let (_, meant) = str::from_utf8(body).ok()?.split_once('\n')?;
+    purge_of(meant)
 }
 
 /// The names of all purges that take the answer of a question.
@@ -161,7 +177,7 @@ fn purge_of(name: &str) -> Option<Purge> {
 }
 
 /// What is meant, and up to when: microseconds since 1970.
-fn revocation_note(revocation: &Revocation) -> (String, String) {
+fn revocation_note(revocation: &Revocation) -> (String, i64) {
     let (whose, moment) = match &revocation.target {
         Target::Token { id, expires_at } => (Whose::Jti(id.clone()), *expires_at),
         Target::Subject { subject, issued_before } => (Whose::Subject(subject.clone()), Some(*issued_before)),
@@ -169,11 +185,10 @@ fn revocation_note(revocation: &Revocation) -> (String, String) {
     };
     let moment = moment.map_or(NO_END, Timestamp::as_microsecond);
     let meant = Meant { issuer: revocation.issuer.clone(), whose };
-    (serde_json::to_string(&meant).expect("text always serialises"), moment.to_string())
+    (serde_json::to_string(&meant).expect("text always serialises"), moment)
 }
 
-fn revocation_of(meant: &str, moment: &str) -> Option<Revocation> {
-    let moment: i64 = moment.parse().ok()?;
+fn revocation_of(meant: &str, moment: i64) -> Option<Revocation> {
     let at = Timestamp::from_microsecond(moment).ok()?;
     let Meant { issuer, whose } = serde_json::from_str(meant).ok()?;
     let target = match whose {
@@ -186,7 +201,7 @@ fn revocation_of(meant: &str, moment: &str) -> Option<Revocation> {
 
 pub(super) fn read_revocation(body: &[u8]) -> Option<Revocation> {
     let (moment, meant) = str::from_utf8(body).ok()?.split_once('\n')?;
-    revocation_of(meant, moment)
+    revocation_of(meant, moment.parse().ok()?)
 }
 
 #[cfg(test)]
@@ -212,6 +227,19 @@ mod tests {
         let names = that_take(&question);
         let purges = names.each_ref().map(|name| purge_of(name));
         assert!(purges.iter().all(Option::is_some), "{names:?}");
+    }
+
+    #[test]
+    fn only_what_the_store_lacks_is_told_again() {
+        let of = |subject: &str, before: &str| Revocation {
+            issuer: None,
+            target: Target::Subject { subject: subject.into(), issued_before: before.parse().unwrap() },
+        };
+        let fine = of("a", "2026-11-09T02:00:00.123456789Z");
+        let (meant, moment) = revocation_note(&fine);
+        let heard = [revocation_of(&meant, moment).unwrap(), of("b", "2026-11-09T02:00:00Z")].map(Heard::Revoked);
+        let ours = [fine, of("b", "2026-11-09T03:00:00Z"), of("c", "2026-11-09T02:00:00Z")];
+        assert_eq!(Fleet::untold(&ours, &heard), [&ours[1], &ours[2]]);
     }
 
     #[test]

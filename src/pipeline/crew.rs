@@ -94,8 +94,13 @@ impl Flights {
     /// Asks the other replicas, and holds what they have. A store that is away has nothing.
     async fn ask_around(&self, question: &Question) -> Found {
         let Some(fleet) = &self.fleet else { return Found::Nothing };
+        let purges = self.cache.purges();
         let found = fleet.look(question, self.upstream.now()).await.unwrap_or(Found::Nothing);
         if let Found::Answer(held) = &found {
+            // News of a purge may be here before the answer to a look that saw what it took.
+            if self.cache.purges() != purges {
+                return Found::Nothing;
+            }
             self.cache.adopt(question, held.clone());
         }
         found

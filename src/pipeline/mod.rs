@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use self::crew::Flights;
@@ -81,6 +82,8 @@ pub struct Pipeline {
     flights: Arc<Flights>,
     /// Purges that the other replicas have not heard of.
     untold: Mutex<Vec<Purge>>,
+    /// Something was missed, or could not be told.
+    behind: Notify,
 }
 
 impl Pipeline {
@@ -102,6 +105,7 @@ impl Pipeline {
             max_wait,
             flights: Arc::new(flights),
             untold: Mutex::default(),
+            behind: Notify::new(),
         }
     }
 

@@ -23,7 +23,7 @@ impl Pipeline {
     /// Never ends; without a fleet there is nothing to mind.
     pub(super) async fn mind_the_fleet(&self) {
         let Some(fleet) = &self.flights.fleet else { return std::future::pending().await };
-        tokio::join!(self.hear(fleet), self.renew(fleet), self.catch_up_whenever_back(fleet));
+        tokio::join!(self.hear(fleet), self.renew(fleet), self.catch_up_whenever_behind(fleet));
     }
 
     /// Drops answers here and at all replicas.
@@ -34,6 +34,7 @@ impl Pipeline {
             return Reach::All;
         }
         self.untold().push(purge);
+        self.behind.notify_one();
         Reach::HereForNow
     }
 
@@ -41,8 +42,12 @@ impl Pipeline {
     pub async fn revoke(&self, revocation: Revocation) -> Result<Reach, TooMany> {
         self.policy().authenticator.revoke(revocation.clone())?;
         let Some(fleet) = &self.flights.fleet else { return Ok(Reach::All) };
-        // What is in force here is told again whenever the store comes back.
-        Ok(if fleet.revoke(&revocation).await.is_ok() { Reach::All } else { Reach::HereForNow })
+        if fleet.revoke(&revocation).await.is_ok() {
+            return Ok(Reach::All);
+        }
+        // What is in force here and not noted there is told on catching up.
+        self.behind.notify_one();
+        Ok(Reach::HereForNow)
     }
 
     /// How the store stands, where there is one.
@@ -57,7 +62,7 @@ impl Pipeline {
                 Ok(news) => self.take_in(fleet, &news),
                 Err(RecvError::Lagged(missed)) => {
                     tracing::warn!(missed, "news of other replicas was missed; asking for the whole");
-                    self.catch_up(fleet).await;
+                    self.behind.notify_one();
                 }
                 // The store lives as long as the pipeline.
                 Err(RecvError::Closed) => return,
@@ -103,28 +108,22 @@ impl Pipeline {
         }
     }
 
-    /// Whoever was away may have missed anything, and may know what the store has forgotten.
-    async fn catch_up_whenever_back(&self, fleet: &Fleet) {
+    /// Whoever was away may have missed anything, and may know what the store has not heard or has forgotten.
+    async fn catch_up_whenever_behind(&self, fleet: &Fleet) {
         let (_, mut state) = fleet.listen();
         loop {
             if matches!(&*state.borrow_and_update(), State::Here { .. }) {
-                self.catch_up(fleet).await;
+                if self.try_to_catch_up(fleet).await.is_err() {
+                    sleep(AGAIN).await;
+                    continue;
+                }
+                self.queue.look_at_all_again();
             }
-            if state.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = state.changed() => if changed.is_err() { return },
+                () = self.behind.notified() => {}
             }
         }
-    }
-
-    async fn catch_up(&self, fleet: &Fleet) {
-        while self.try_to_catch_up(fleet).await.is_err() {
-            if fleet.standing().fault.is_some() {
-                // Begins anew when it is back.
-                return;
-            }
-            sleep(AGAIN).await;
-        }
-        self.queue.look_at_all_again();
     }
 
     async fn try_to_catch_up(&self, fleet: &Fleet) -> Result<(), Away> {
@@ -135,9 +134,9 @@ impl Pipeline {
         }
         self.untold().drain(..purges.len());
         let ours = self.policy().authenticator.revoked();
-        let missed = fleet.catch_up().await?;
+        let missed = fleet.catch_up(self.now()).await?;
         // The store may have lost its data, or never heard of ours.
-        for revocation in ours.iter().filter(|ours| !missed.iter().any(|missed| missed.revokes(ours))) {
+        for revocation in Fleet::untold(&ours, &missed) {
             fleet.revoke(revocation).await?;
         }
         for heard in missed {

@@ -187,9 +187,14 @@ where
         }
         let claim = Claim { question: question.clone(), tenant: stake.tenant.clone(), entry: entry.id };
         let progress = entry.progress.subscribe();
+        let (waits, looks) = (entry.stage == Stage::Waiting, !errand_list.look.is_empty());
         drop(state);
-        self.0.work.notify_one();
-        self.0.errands.notify_one();
+        if waits {
+            self.0.work.notify_one();
+        }
+        if looks {
+            self.0.errands.notify_one();
+        }
         Joined::Seated(Seat::new(Arc::clone(&self.0), claim, progress, Instant::now() + patience, first))
     }
 
@@ -266,11 +271,19 @@ impl<K: Clone + Eq + Hash, V> Board<K, V> {
         self.budget.forecast(state.turns.turns_before(question).unwrap_or(0))
     }
 
+    /// The question is not ours any more, and nothing came of it.
+    pub(super) fn release(&self, state: &mut State<K, V>, question: K) {
+        if self.budget.is_shared() {
+            state.errand_list.release.push(question);
+            self.errands.notify_one();
+        }
+    }
+
     /// A caller leaves; with the last of its tenant the question leaves the tenant's line, with the last of all the
     /// board.
     pub(super) fn leave(&self, Claim { question, tenant, entry: id }: &Claim<K>) {
         let mut state = self.state();
-        let State { turns, entries, errand_list, .. } = &mut *state;
+        let State { turns, entries, .. } = &mut *state;
         let Some(entry) = entries.get_mut(question).filter(|entry| entry.id == *id) else { return };
         let Some((_, callers)) = entry.callers.get_mut(tenant) else { return };
         *callers -= 1;
@@ -281,11 +294,11 @@ impl<K: Clone + Eq + Hash, V> Board<K, V> {
         turns.leave(question, tenant);
         // A flight under way lands all the same: its call is paid for, and what it brings is held.
         if entry.callers.is_empty() && entry.stage != Stage::Flying {
-            if entry.legs > 0 {
-                errand_list.release.push(question.clone());
-                self.errands.notify_one();
-            }
+            let ours = entry.legs > 0;
             entries.remove(question);
+            if ours {
+                self.release(&mut state, question.clone());
+            }
         }
     }
 }

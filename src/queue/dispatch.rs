@@ -124,13 +124,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
     /// foreseen, and a call without time would be paid for and bring nothing.
     fn depart(&self, whose: Option<(K, TenantId)>) -> Option<(K, Leg, Option<V>)> {
         let mut state = self.state();
-        let State { turns, entries, errand_list, .. } = &mut *state;
+        let State { turns, entries, .. } = &mut *state;
         let (question, tenant) = match whose {
             None => turns.next()?,
             Some((question, _)) if !turns.take(&question) => {
                 // Its callers have left since it was bid for; with its turn it was made ours.
-                errand_list.release.push(question);
-                self.errands.notify_one();
+                self.release(&mut state, question);
                 return None;
             }
             Some(whose) => whose,
@@ -171,6 +170,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 if let Some(entry) = state.entries.remove(&question) {
                     entry.progress.send_replace(Progress::GivenUp);
                 }
+                self.board.release(&mut state, question);
                 return;
             }
             Landing::Late => {
@@ -178,7 +178,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
                 let expected = self.board.once_more(&mut state, &question);
                 match (expected, state.entries.get_mut(&question)) {
                     (Some(expected), Some(entry)) => entry.back_in_line(expected),
-                    _ => drop(state.entries.remove(&question)),
+                    _ => {
+                        state.entries.remove(&question);
+                        self.board.release(&mut state, question);
+                    }
                 }
                 self.board.work.notify_one();
                 return;
@@ -212,9 +215,7 @@ impl<K: Clone + Eq + Hash, V> Drop for Flight<K, V> {
         if let Some(question) = self.question.take() {
             let mut state = self.board.state();
             state.entries.remove(&question);
-            state.errand_list.release.push(question);
-            drop(state);
-            self.board.errands.notify_one();
+            self.board.release(&mut state, question);
         }
     }
 }

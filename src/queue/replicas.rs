@@ -55,16 +55,21 @@ where
         self.0.look_again(question);
     }
 
-    /// News may have been missed: whatever is asked elsewhere is looked up again.
+    /// News may have been missed: whatever is not ours is looked up again, also what waits for a turn.
     pub fn look_at_all_again(&self) {
-        let elsewhere: Vec<_> = {
-            let state = self.0.state();
-            let asked = state.entries.iter().filter(|(_, entry)| entry.stage == Stage::Elsewhere);
-            asked.map(|(question, _)| question.clone()).collect()
-        };
-        for question in elsewhere {
-            self.0.look_again(&question);
+        let mut state = self.0.state();
+        let State { entries, turns, errand_list, .. } = &mut *state;
+        for (question, entry) in entries.iter_mut() {
+            let waits = entry.stage == Stage::Waiting && entry.legs == 0;
+            if waits || entry.stage == Stage::Elsewhere {
+                turns.remove(question);
+                entry.stage = Stage::Looking;
+                entry.progress.send_replace(Progress::Looking);
+                errand_list.look.push(question.clone());
+            }
         }
+        drop(state);
+        self.0.errands.notify_one();
     }
 }
 

@@ -22,7 +22,8 @@ use super::{
 /// Between two looks at a connection that nobody complained about.
 const BEAT: Duration = Duration::from_millis(500);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Up to as much is added, so that replicas do not come all at once.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The task's side of a store.
 pub struct Keeper {
@@ -31,8 +32,6 @@ pub struct Keeper {
     trouble: mpsc::UnboundedReceiver<Trouble>,
     beat: Script,
     first: Option<Lines>,
-    /// Whether it was here before.
-    again: bool,
 }
 
 /// The store can be reached and must not be used.
@@ -59,7 +58,7 @@ impl Keeper {
             trouble,
         }));
         let beat = Script::new("beat", include_str!("beat.lua"));
-        let mut keeper = Self { store, config, trouble: troubles, beat, first: None, again: false };
+        let mut keeper = Self { store, config, trouble: troubles, beat, first: None };
         match keeper.dial().await {
             Ok(lines) => {
                 keeper.connected(&lines);
@@ -68,7 +67,14 @@ impl Keeper {
             Err(DialFailed { refuses: true, reason }) => {
                 return Err(Refused { hosts: keeper.store.hosts().to_owned(), fault: reason });
             }
-            Err(DialFailed { reason, .. }) => keeper.lost(reason),
+            Err(DialFailed { reason, .. }) => {
+                tracing::warn!(
+                    hosts = keeper.store.hosts(),
+                    reason,
+                    "the shared store is not here yet; nothing is asked upstream"
+                );
+                keeper.lost(reason);
+            }
         }
         Ok((keeper.store.clone(), keeper))
     }
@@ -120,8 +126,7 @@ impl Keeper {
         while self.trouble.try_recv().is_ok() {}
         self.store.witness().forget();
         *self.store.line() = Some(lines.commands.clone());
-        let again = std::mem::replace(&mut self.again, true);
-        self.store.0.state.send_replace(State::Here { since: Instant::now(), again });
+        self.store.0.state.send_replace(State::Here { since: Instant::now() });
         tracing::info!(hosts = self.store.hosts(), "the shared store is here");
     }
 
@@ -131,10 +136,16 @@ impl Keeper {
             State::Here { .. } => (Instant::now(), None),
             State::Away { since, reason } => (*since, Some(reason.clone())),
         };
-        if known.as_ref() != Some(&reason) {
-            tracing::warn!(hosts = self.store.hosts(), reason, "the shared store is away; nothing is asked upstream");
-            self.store.0.state.send_replace(State::Away { since, reason });
+        match known {
+            None => tracing::warn!(
+                hosts = self.store.hosts(),
+                reason,
+                "the shared store is away; nothing is asked upstream"
+            ),
+            Some(known) if known == reason => return,
+            Some(_) => tracing::debug!(reason, "the shared store is still away"),
         }
+        self.store.0.state.send_replace(State::Away { since, reason });
     }
 
     /// Passes on news until the connection is lost; gives the reason.

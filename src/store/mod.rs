@@ -61,8 +61,6 @@ pub enum State {
     Here {
         /// When it began.
         since: Instant,
-        /// Whether it was away before, or its clock was set, in the life of this process.
-        again: bool,
     },
     /// Not at present.
     Away {

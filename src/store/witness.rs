@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// By how much two clocks that run evenly may drift apart: more than any crystal, less than what would matter.
 const DRIFT_PER_SECOND: f64 = 0.002;
-/// Two roundings to a microsecond and a little more. Small, because it is allowed anew at each exchange.
+/// Two roundings to a microsecond and a little more. Never part of what is known, or it would add up.
 const TOLERANCE_MICROS: i64 = 20;
 
 /// What is known of the store's clock. Times are microseconds since 1970 as the store tells them.
@@ -41,11 +41,13 @@ impl Witness {
             self.0 = Some(fresh);
             return Ok(());
         };
-        let slack = known.slack(heard);
-        let (low, high) = (known.least - slack, known.most + slack);
-        let by_micros = if least > high { least - high } else { (most - low).min(0) };
+        let drift = known.drift(heard);
+        let (low, high) = (known.least - drift, known.most + drift);
+        let ahead = least - (high + TOLERANCE_MICROS);
+        let behind = most - (low - TOLERANCE_MICROS);
+        let by_micros = if ahead > 0 { ahead } else { behind.min(0) };
         if by_micros != 0 {
-            self.0 = Some(fresh);
+            // Not believed from now on either: whatever is heard of this clock is refused until `forget`.
             return Err(ClockSet { by_micros });
         }
         self.0 = Some(Known { least: least.max(low), most: most.min(high), ..fresh });
@@ -54,7 +56,7 @@ impl Witness {
 
     /// What the store's clock shows at most at this time; `None` before it was heard.
     pub(super) fn latest(&self, at: Instant) -> Option<i64> {
-        self.0.map(|known| known.most + known.slack(at) + micros(known.zero, at))
+        self.0.map(|known| known.most + known.drift(at) + TOLERANCE_MICROS + micros(known.zero, at))
     }
 
     /// Forgets everything: another server may have another clock.
@@ -64,11 +66,11 @@ impl Witness {
 }
 
 impl Known {
-    fn slack(&self, at: Instant) -> i64 {
+    fn drift(&self, at: Instant) -> i64 {
         let elapsed = at.saturating_duration_since(self.heard).as_secs_f64();
         #[expect(clippy::cast_possible_truncation, reason = "a drift of microseconds")]
         let drift = (elapsed * DRIFT_PER_SECOND * 1e6) as i64;
-        drift + TOLERANCE_MICROS
+        drift
     }
 }
 
@@ -106,7 +108,24 @@ mod tests {
             assert_eq!(hear(&mut witness, zero, 1000, 1000, 1001), Ok(()));
             let found = hear(&mut witness, zero, 2000 + step, 2000, 2001).unwrap_err().by_micros;
             assert!(found.signum() == least.signum() && found.abs() >= i64::abs(least), "{step}: {found}");
-            assert_eq!(hear(&mut witness, zero, 3000 + step, 3000, 3001), Ok(()), "from then on it is believed");
+            assert!(hear(&mut witness, zero, 3000 + step, 3000, 3001).is_err(), "nor is it believed the next time");
+            witness.forget();
+            assert_eq!(hear(&mut witness, zero, 4000 + step, 4000, 4001), Ok(()), "a new beginning");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_runs_too_fast_is_found_out_however_often_it_is_asked() {
+        for pause in [1, 10, 500] {
+            let (mut witness, zero) = (Witness::default(), Instant::now());
+            // Half a per cent too fast, told in microseconds.
+            let found = (0..60_000 / pause).find(|round| {
+                let asked = Duration::from_millis(round * pause);
+                let (asked, heard) = (zero + asked, zero + asked + Duration::from_micros(300));
+                let told = EPOCH + micros(zero, asked) * 1005 / 1000 + 150;
+                witness.hear(told, asked, heard).is_err()
+            });
+            assert!(found.is_some(), "not when asked each {pause} ms");
         }
     }
 

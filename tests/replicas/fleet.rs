@@ -17,6 +17,8 @@ pub(crate) const SPARE: &str = "gold";
 /// Twice as fast as the vendor, so that a test takes half the time.
 pub(crate) const PER: Duration = Duration::from_millis(500);
 pub(crate) const GUARD: Duration = Duration::from_millis(100);
+/// What a slot costs whose owner is not heard of again, and how long nothing is granted where claims may be forgotten.
+pub(crate) const LEASE: Duration = Duration::from_millis(500).saturating_add(GUARD).saturating_add(PER);
 /// Questions of each tenant that are a load's: ten apps, and this many days of each. The days before are the test's own.
 pub(crate) const DAYS: usize = 24;
 pub(crate) const APPS: usize = 10;

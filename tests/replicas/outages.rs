@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::audit::{Pardon, judge, kept, quiet};
-use crate::fleet::{Fleet, GUARD, PER, SPARE};
+use crate::fleet::{Fleet, GUARD, LEASE, PER, SPARE};
 use crate::load::Load;
 use crate::plan::{Plan, at};
 use crate::proxy::Proxy;
@@ -38,7 +38,7 @@ pub(crate) async fn refuses_cold_questions(fleet: &Fleet) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_redis_that_was_killed_is_back_and_empty_nothing_is_sent_for_a_window_and_the_guard() {
+async fn after_a_redis_that_was_killed_is_back_and_empty_nothing_is_sent_for_a_lease() {
     let _turn = turn().await;
     let mut redis = Redis::running().await;
     let fleet = Plan::sharing(&redis).start().await;
@@ -52,11 +52,11 @@ async fn after_a_redis_that_was_killed_is_back_and_empty_nothing_is_sent_for_a_w
     redis.start().await;
     fleet.connected().await;
     ends_well(&fleet, load).await;
-    quiet(&fleet, away, back + PER + GUARD);
+    quiet(&fleet, away, back + LEASE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_redis_forgot_everything_nothing_is_sent_for_a_window_and_the_guard() {
+async fn after_a_redis_forgot_everything_nothing_is_sent_for_a_lease() {
     let _turn = turn().await;
     let redis = Redis::running().await;
     let fleet = Plan::sharing(&redis).start().await;
@@ -68,7 +68,7 @@ async fn after_a_redis_forgot_everything_nothing_is_sent_for_a_window_and_the_gu
         let after = fleet.moment(Instant::now());
         under_way(&fleet).await;
         // What was granted before is still on its way.
-        quiet(&fleet, after + GUARD, before + PER + GUARD);
+        quiet(&fleet, after + GUARD, before + LEASE);
     }
     ends_well(&fleet, load).await;
 }

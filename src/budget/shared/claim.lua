@@ -16,7 +16,8 @@ local function whole(number) return string.format('%.0f', number) end
 -- Asked so long ago that whoever asked has given up: a grant would only waste the slot.
 if now > not_after then return { now, 'late' } end
 
--- Slots of another server, or of one that lost its data, say nothing about the calls of a moment ago.
+-- Slots of another server, or of one that lost its data, say nothing about the calls of a moment ago: all of them count as
+-- just claimed.
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 if not run_id then return redis.error_reply('SLUICE this server does not tell its run_id') end
 if redis.call('HGET', KEYS[1], 'run_id') ~= run_id then
@@ -48,7 +49,7 @@ for i = 1, #registered, 2 do
   local replica = registered[i]
   if replica ~= me then
     local ok, bids = pcall(cmsgpack.unpack, registered[i + 1])
-    if ok and type(bids) == 'table' and bids[1] > now and bids[1] <= now + bid_life then
+    if ok and type(bids) == 'table' and type(bids[1]) == 'number' and bids[1] > now and bids[1] <= now + bid_life then
       for b = 2, #bids, 5 do
         want(bids[b], bids[b + 1], { replica = replica, name = bids[b + 2], since = bids[b + 3] }, bids[b + 4])
       end
@@ -63,7 +64,9 @@ for i = 1, #KEYS - 3 do
   local at = FIRST_BID + (i - 1) * 5
   local tenant, weight, name, waiting = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2], tonumber(ARGV[at + 4])
   if flying[i] and flying[i] ~= 'F' .. me then
-    local left = string.sub(flying[i], 1, 1) == 'F' and redis.call('PTTL', KEYS[i + 3]) or 0
+    -- What has landed is told at once by the news; it is looked up in a moment, should that be missed.
+    local left = redis.call('PTTL', KEYS[i + 3])
+    if string.sub(flying[i], 1, 1) ~= 'F' then left = math.min(left, 100) end
     table.insert(parked, { i - 1, left })
   else
     local since = now - tonumber(ARGV[at + 3])

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Shared;
+use super::{HOLD, Shared};
 use crate::budget::slots::Ticket;
 use crate::budget::turn::{Bid, Named, Order, OrderedLine};
 use crate::model::TenantId;
@@ -29,7 +29,8 @@ pub(super) struct Claimed {
     pub(super) parked: Vec<(usize, Duration)>,
     /// When each slot frees, from now.
     pub(super) frees: Vec<Duration>,
-    pub(super) order: Order,
+    /// `None` where nothing was looked at.
+    pub(super) order: Option<Order>,
 }
 
 pub(super) enum Answer {
@@ -46,8 +47,13 @@ pub(super) enum Answer {
 impl Shared {
     /// Bids for the next slot. Bids of an earlier claim are replaced.
     pub(super) async fn claim<K: Named>(&self, bids: &[Bid<K>], asked: Instant) -> Result<Claimed, Away> {
-        let reply = self.store.run(&self.claim, self.arguments(bids, asked)).await?;
+        // It may arrive although its answer does not.
         self.registered.store(!bids.is_empty(), Ordering::Relaxed);
+        let reply = self.store.run(&self.claim, self.arguments(bids, asked)).await?;
+        // What was asked over an earlier connection says nothing for this one; a slot granted so frees itself.
+        if self.store.here_since().is_none_or(|since| since > asked) {
+            return Err(Away);
+        }
         let claimed = read(&reply).ok_or(Away)?;
         if !matches!(claimed.answer, Answer::Late) {
             self.remember(&claimed, Instant::now());
@@ -74,8 +80,8 @@ impl Shared {
             .number(not_after)
             .number(self.config.calls)
             .number(micros(self.lease()))
-            .number(micros(self.span() + self.config.per * 3))
-            .number(micros(self.pause()))
+            .number(micros(HOLD + self.config.per * 3))
+            .number(micros(self.lease()))
             .number(micros(BID_LIFE))
             .number(micros(GRACE))
             .number(FLIGHT_LEASE.as_millis())
@@ -100,7 +106,7 @@ impl Named for Nothing {
 fn read(reply: &[Reply]) -> Option<Claimed> {
     let word = reply.first()?.text()?;
     if word == "late" {
-        return Some(Claimed { answer: Answer::Late, parked: Vec::new(), frees: Vec::new(), order: Order::default() });
+        return Some(Claimed { answer: Answer::Late, parked: Vec::new(), frees: Vec::new(), order: None });
     }
     let [_, detail, parked, frees, present, lines] = reply else { return None };
     let answer = match (word, detail.list()) {
@@ -130,7 +136,7 @@ fn read(reply: &[Reply]) -> Option<Claimed> {
         answer,
         parked: parked.collect::<Option<_>>()?,
         frees: frees.list().iter().map(micros_of).collect::<Option<_>>()?,
-        order: Order { present: u64::try_from(present.int()?).ok()?, lines },
+        order: Some(Order { present: u64::try_from(present.int()?).ok()?, lines }),
     })
 }
 

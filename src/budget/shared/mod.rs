@@ -25,7 +25,8 @@ use super::{Config, GuardRule, Permit, Standing, Turn};
 use crate::model::TenantId;
 use crate::store::{News, Script, State, Store, Topic};
 
-/// How much longer than its guard a slot is held from the claim, should nothing be heard of its owner.
+/// For how long from a claim or a prolongation a call may be written. A slot is held so much longer than its call may be on
+/// its way, should nothing be heard of its owner.
 const HOLD: Duration = Duration::from_millis(500);
 /// Between two claims that only bring new bids.
 const COALESCE: Duration = Duration::from_millis(5);
@@ -113,7 +114,9 @@ impl Shared {
                     floor.asked_elsewhere(&bid.question, Instant::now() + *left);
                 }
             }
-            floor.align(Some(&claimed.order));
+            if let Some(order) = &claimed.order {
+                floor.align(Some(order));
+            }
             match claimed.answer {
                 Answer::Granted { ticket, bid } => {
                     let bid = bids.get(bid)?;
@@ -156,13 +159,12 @@ impl Shared {
         }
     }
 
-    /// A connection that was lost, or a clock that was set, may hide calls of a moment ago.
+    /// A connection that is new, or was lost, or a clock that was set, may hide what was claimed a moment ago.
     pub(super) fn unavailable_for(&self) -> Option<Duration> {
         match &*self.store.state().borrow() {
-            State::Away { .. } => Some(self.pause()),
-            State::Here { again: false, .. } => None,
-            State::Here { since, .. } => {
-                let left = (*since + self.pause()).saturating_duration_since(Instant::now());
+            State::Away { .. } => Some(self.lease()),
+            State::Here { since } => {
+                let left = (*since + self.lease()).saturating_duration_since(Instant::now());
                 (!left.is_zero()).then_some(left)
             }
         }
@@ -173,7 +175,7 @@ impl Shared {
         let mut state = self.store.state();
         // The store, and with it the sender, lives as long as we do.
         let _state = state.wait_for(|state| matches!(state, State::Away { .. })).await;
-        self.pause()
+        self.lease()
     }
 
     /// For how long the store has been away; `None` while it is here.
@@ -189,7 +191,7 @@ impl Shared {
         let now = Instant::now();
         let book = self.book();
         let mut frees: Vec<_> = book.frees.iter().map(|free| (*free).max(now)).collect();
-        foresee(&mut frees, self.config.per + book.overhead, turns, now)
+        foresee(&mut frees, self.second() + book.overhead, turns, now)
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -205,22 +207,19 @@ impl Shared {
         }
     }
 
-    fn pause(&self) -> Duration {
-        self.guard() + self.config.per
-    }
-
-    /// A slot whose owner says nothing more frees this long after a claim or a word of it.
+    /// A slot whose owner says nothing more frees this long after a claim or a word of it. As long nothing is granted
+    /// where claims may have been forgotten.
     fn lease(&self) -> Duration {
-        self.span() + self.pause()
+        HOLD + self.guard() + self.second()
     }
 
-    /// For how long from a claim or a prolongation a call may be written.
-    fn span(&self) -> Duration {
-        HOLD.max(self.guard())
+    /// `per`, by a clock that may run as much too fast as is not found out.
+    fn second(&self) -> Duration {
+        self.config.per + self.config.per / 500
     }
 
     fn hold(&self, ticket: Ticket, tenant: TenantId, weight: u32, asked: Instant) -> Option<Permit> {
-        let tenure = Tenure::until(asked + self.span());
+        let tenure = Tenure::until(asked + HOLD);
         self.book().held.insert(ticket, Held { tenant, weight, sent: None, tenure, settled: false });
         // Whoever is asked for a turn is alive.
         Some(Permit::new(self.own.upgrade()?, ticket, asked))
@@ -252,7 +251,7 @@ impl Shared {
         };
         if !settled || throttled {
             // Only the word of the throttle is news where the second has begun.
-            let frees = (!settled).then_some(self.config.per + extra);
+            let frees = (!settled).then_some(self.second() + extra);
             self.tell(ticket, Word { frees, throttled, give_back: None });
         }
     }

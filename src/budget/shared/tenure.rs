@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Shared;
 use super::claim::micros;
+use super::{HOLD, Shared};
 use crate::budget::permit::Tenure;
 use crate::budget::slots::Ticket;
 use crate::budget::turn::stride;
@@ -50,9 +50,9 @@ impl Shared {
                 let asked = Instant::now();
                 let word = Word { frees: Some(shared.lease()), ..Word::default() };
                 match shared.say(ticket, word).await {
-                    Ok(true) => tenure.prolong(asked + shared.span()),
-                    // Another has it: whoever writes the call finds that the tenure ended.
-                    Ok(false) => return,
+                    Ok(true) => tenure.prolong(asked + HOLD),
+                    // Another has it, or it was forgotten there: what is not written by now must not be.
+                    Ok(false) => return tenure.end(),
                     Err(Away) => {}
                 }
             }
