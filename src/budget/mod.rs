@@ -118,6 +118,11 @@ impl Budget {
         shared.away_for().filter(|away| *away > BLIP).and_then(|_| shared.unavailable_for())
     }
 
+    /// Whether others can take turns and this process, which has just begun, cannot yet.
+    pub fn is_starting(&self) -> bool {
+        matches!(&self.0, Place::Shared(shared) if shared.is_starting())
+    }
+
     /// Ends when the store goes away, with what `unavailable_for` says then. Never, where there is none.
     pub async fn goes_away(&self) -> Duration {
         match &self.0 {

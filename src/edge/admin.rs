@@ -93,20 +93,24 @@ pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
     (status, Json(json!({ "detail": detail }))).into_response()
 }
 
-/// Not ready where no request could be answered: while draining, or without any issuer's keys. What hurts only some
+/// Not ready where no request could be answered, or other replicas do better: while draining, in the first moments, or
+/// without any issuer's keys. What hurts only some
 /// callers, or every replica alike, is told and stops no traffic.
 async fn readyz(State(admin): State<Admin>) -> Response {
     let standing = admin.pipeline.policy().authenticator.standing();
     let keyless: Vec<_> = standing.iter().filter(|issuer| issuer.keys == 0).collect();
     let mut reasons: Vec<String> = keyless.iter().map(|issuer| lacks_keys(issuer)).collect();
-    let draining = admin.readiness.is_draining();
+    let (draining, starting) = (admin.readiness.is_draining(), admin.pipeline.is_starting());
+    if starting {
+        reasons.insert(0, "starting: what others may have asked before is waited out".to_owned());
+    }
     if let Some(fault) = admin.pipeline.store_standing().and_then(|store| store.fault) {
         reasons.insert(0, format!("degraded: the shared Redis is away, only held answers are served: {fault}"));
     }
     if draining {
         reasons.insert(0, "draining".to_owned());
     }
-    let ready = !draining && (keyless.len() < standing.len() || standing.is_empty());
+    let ready = !draining && !starting && (keyless.len() < standing.len() || standing.is_empty());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "reasons": reasons }))).into_response()
 }

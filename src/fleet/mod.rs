@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 use crate::budget::FLIGHT_LEASE;
 use crate::cache::Held;
-use crate::model::AppId;
 use crate::query::Question;
 use crate::store::{Arguments, Away, News, Reply, Script, State, Store, Topic};
 use crate::upstream::Fault;
@@ -233,11 +232,6 @@ pub struct Standing {
 
 fn flight(name: &str) -> String {
     format!("flight:{name}")
-}
-
-/// The app of a purge, as it stands in a note.
-fn app_of(text: &str) -> Option<AppId> {
-    AppId::parse(text)
 }
 
 fn pairs(reply: &Reply) -> impl Iterator<Item = (&str, &str)> {

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Fleet, app_of, pairs};
+use super::{Fleet, pairs};
 use crate::auth::{Revocation, Target};
 use crate::cache::{Held, Purge};
-use crate::model::{Moment, Window};
+use crate::model::{AppId, Moment, Window};
 use crate::query::Question;
 use crate::store::{Arguments, Away, Topic};
 use crate::upstream::Fault;
@@ -87,7 +87,7 @@ impl Fleet {
 
     /// All that was noted and may have been missed: revocations, and purges since the last time. At the first time there is
     /// nothing to purge yet. Purges that were heard of as news come once more, which costs a call at most.
-    pub async fn catch_up(&self, now: Timestamp) -> Result<Vec<Heard>, Away> {
+    pub async fn catch_up(&self) -> Result<Vec<Heard>, Away> {
         let known = self.purged.load(Ordering::Relaxed);
         let first = known == i64::MIN;
         let (mut heard, mut latest) = (Vec::new(), known.max(0));
@@ -96,9 +96,11 @@ impl Fleet {
             heard.extend(purge_of(meant).filter(|_| moment > known && !first).map(Heard::Purged));
         })
         .await?;
+        // By the store's clock: ours may be ahead, and others will need the note.
+        let now = self.store.latest_time().and_then(|micros| Timestamp::from_microsecond(micros).ok());
         let mut over = Vec::new();
         self.each_note("revocations", |meant, moment| match revocation_of(meant, moment) {
-            Some(revocation) if revocation.is_over(now) => over.push(meant.to_owned()),
+            Some(revocation) if now.is_some_and(|now| revocation.is_over(now)) => over.push(meant.to_owned()),
             revocation => heard.extend(revocation.map(Heard::Revoked)),
         })
         .await?;
@@ -170,10 +172,10 @@ fn purge_of(name: &str) -> Option<Purge> {
     if name == EVERYTHING {
         return Some(Purge::Everything);
     }
-    let Some((app, window)) = name.split_once('/') else { return Some(Purge::App(app_of(name)?, None)) };
+    let Some((app, window)) = name.split_once('/') else { return Some(Purge::App(AppId::parse(name)?, None)) };
     let (from, to) = window.split_once('/')?;
     let moment = |text: &str| text.parse().ok().map(Moment::of_second);
-    Some(Purge::App(app_of(app)?, Some(Window::new(moment(from)?, moment(to)?)?)))
+    Some(Purge::App(AppId::parse(app)?, Some(Window::new(moment(from)?, moment(to)?)?)))
 }
 
 /// What is meant, and up to when: microseconds since 1970.
@@ -207,7 +209,6 @@ pub(super) fn read_revocation(body: &[u8]) -> Option<Revocation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::AppId;
 
     #[test]
     fn a_purge_is_the_same_at_another_replica() {

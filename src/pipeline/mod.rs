@@ -281,6 +281,11 @@ impl Pipeline {
         self.budget.standing()
     }
 
+    /// Whether other replicas can ask questions and this one, which has just begun, cannot yet.
+    pub fn is_starting(&self) -> bool {
+        self.budget.is_starting()
+    }
+
     /// How the queue stands.
     pub fn queue_standing(&self) -> crate::queue::Standing {
         self.queue.standing()

@@ -134,7 +134,7 @@ impl Pipeline {
         }
         self.untold().drain(..purges.len());
         let ours = self.policy().authenticator.revoked();
-        let missed = fleet.catch_up(self.now()).await?;
+        let missed = fleet.catch_up().await?;
         // The store may have lost its data, or never heard of ours.
         for revocation in Fleet::untold(&ours, &missed) {
             fleet.revoke(revocation).await?;

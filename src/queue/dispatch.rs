@@ -176,12 +176,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
             Landing::Late => {
                 state.turns.give_back(&self.tenant);
                 let expected = self.board.once_more(&mut state, &question);
-                match (expected, state.entries.get_mut(&question)) {
-                    (Some(expected), Some(entry)) => entry.back_in_line(expected),
-                    _ => {
-                        state.entries.remove(&question);
-                        self.board.release(&mut state, question);
-                    }
+                if let (Some(expected), Some(entry)) = (expected, state.entries.get_mut(&question)) {
+                    entry.back_in_line(expected);
+                } else {
+                    state.entries.remove(&question);
+                    self.board.release(&mut state, question);
                 }
                 self.board.work.notify_one();
                 return;

@@ -32,6 +32,8 @@ pub struct Keeper {
     trouble: mpsc::UnboundedReceiver<Trouble>,
     beat: Script,
     first: Option<Lines>,
+    /// Whether it was here before.
+    again: bool,
 }
 
 /// The store can be reached and must not be used.
@@ -58,7 +60,7 @@ impl Keeper {
             trouble,
         }));
         let beat = Script::new("beat", include_str!("beat.lua"));
-        let mut keeper = Self { store, config, trouble: troubles, beat, first: None };
+        let mut keeper = Self { store, config, trouble: troubles, beat, first: None, again: false };
         match keeper.dial().await {
             Ok(lines) => {
                 keeper.connected(&lines);
@@ -126,7 +128,8 @@ impl Keeper {
         while self.trouble.try_recv().is_ok() {}
         self.store.witness().forget();
         *self.store.line() = Some(lines.commands.clone());
-        self.store.0.state.send_replace(State::Here { since: Instant::now() });
+        let again = std::mem::replace(&mut self.again, true);
+        self.store.0.state.send_replace(State::Here { since: Instant::now(), again });
         tracing::info!(hosts = self.store.hosts(), "the shared store is here");
     }
 

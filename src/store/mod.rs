@@ -61,6 +61,8 @@ pub enum State {
     Here {
         /// When it began.
         since: Instant,
+        /// Whether it was here before in the life of this process.
+        again: bool,
     },
     /// Not at present.
     Away {

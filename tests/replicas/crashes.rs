@@ -7,8 +7,7 @@ use tokio::time::{Instant, sleep};
 use crate::audit::{Pardon, judge, kept};
 use crate::fleet::{Fleet, SPARE};
 use crate::load::Load;
-use crate::plan::{Plan, at, upstream};
-use crate::proxy::Proxy;
+use crate::plan::{Plan, upstream};
 use crate::redis::Redis;
 use crate::{turn, within};
 
@@ -65,9 +64,7 @@ async fn a_question_whose_replica_is_killed_is_asked_once_more_for_all_who_wait_
 async fn a_replica_that_stands_still_between_its_claim_and_its_call_does_not_use_the_claim() {
     let _turn = turn().await;
     let redis = Redis::running().await;
-    let proxy = Proxy::start(([127, 0, 0, 1], redis.port()).into()).await;
-    let mut plan = Plan::sharing(&redis);
-    plan.redis[0] = at(&format!("redis://{}", proxy.address()));
+    let (plan, proxy) = Plan::sharing_through_a_proxy(&redis).await;
     let fleet = plan.start().await;
     let load = Load::steady(&fleet);
     for _ in 0..3 {

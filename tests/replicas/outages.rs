@@ -128,9 +128,7 @@ async fn connections_to_redis_that_are_cut_again_and_again_cost_nothing_but_time
 async fn a_replica_that_alone_cannot_reach_redis_sends_nothing_while_the_others_go_on() {
     let _turn = turn().await;
     let redis = Redis::running().await;
-    let proxy = Proxy::start(([127, 0, 0, 1], redis.port()).into()).await;
-    let mut plan = Plan::sharing(&redis);
-    plan.redis[0] = at(&format!("redis://{}", proxy.address()));
+    let (plan, proxy) = Plan::sharing_through_a_proxy(&redis).await;
     let fleet = plan.start().await;
     let load = Load::steady(&fleet);
     under_way(&fleet).await;

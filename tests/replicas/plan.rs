@@ -7,6 +7,7 @@ use sluice::simulator::{self, Settings};
 use tokio::time::Instant;
 
 use crate::fleet::{APPS, Fleet, GUARD, ISSUER, PER, Replica, TENANTS};
+use crate::proxy::Proxy;
 use crate::redis::{Redis, free_port};
 use crate::support::{Files, Key, app_id};
 
@@ -56,6 +57,14 @@ impl Plan {
     /// Three replicas that share this Redis.
     pub(crate) fn sharing(redis: &Redis) -> Self {
         Self::of(&at(&redis.url()))
+    }
+
+    /// The same, with a proxy before the Redis of the first.
+    pub(crate) async fn sharing_through_a_proxy(redis: &Redis) -> (Self, Proxy) {
+        let proxy = Proxy::start(([127, 0, 0, 1], redis.port()).into()).await;
+        let mut plan = Self::sharing(redis);
+        plan.redis[0] = at(&format!("redis://{}", proxy.address()));
+        (plan, proxy)
     }
 
     /// Three replicas with these lines of `[budget]`.

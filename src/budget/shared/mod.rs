@@ -163,11 +163,16 @@ impl Shared {
     pub(super) fn unavailable_for(&self) -> Option<Duration> {
         match &*self.store.state().borrow() {
             State::Away { .. } => Some(self.lease()),
-            State::Here { since } => {
+            State::Here { since, .. } => {
                 let left = (*since + self.lease()).saturating_duration_since(Instant::now());
                 (!left.is_zero()).then_some(left)
             }
         }
+    }
+
+    /// Whether this process has just begun, and its first turn is still to come.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(&*self.store.state().borrow(), State::Here { again: false, .. }) && self.unavailable_for().is_some()
     }
 
     /// Ends when the store goes away.
@@ -189,8 +194,9 @@ impl Shared {
     /// When the turn after `turns` others will begin, as far as can be foreseen.
     pub(super) fn forecast(&self, turns: usize) -> Instant {
         let now = Instant::now();
+        let earliest = now + self.unavailable_for().unwrap_or_default();
         let book = self.book();
-        let mut frees: Vec<_> = book.frees.iter().map(|free| (*free).max(now)).collect();
+        let mut frees: Vec<_> = book.frees.iter().map(|free| (*free).max(earliest)).collect();
         foresee(&mut frees, self.second() + book.overhead, turns, now)
     }
 
