@@ -69,6 +69,12 @@ impl Shared {
         }
     }
 
+    /// Has the slots written where they are missing, so that the wait for what may have been claimed before begins now and not
+    /// with the first question.
+    pub(super) async fn establish(&self) {
+        let _away = self.claim::<Nothing>(&[], Instant::now()).await;
+    }
+
     fn arguments<K: Named>(&self, bids: &[Bid<K>], asked: Instant) -> Arguments {
         let bids = bids.get(..MOST_BIDS).unwrap_or(bids);
         let names: Vec<_> = bids.iter().map(|bid| bid.question.name()).collect();
@@ -94,7 +100,7 @@ impl Shared {
     }
 }
 
-/// A withdrawal bids for nothing.
+/// What is bid for by a withdrawal.
 struct Nothing;
 
 impl Named for Nothing {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 pub(crate) use self::claim::FLIGHT_LEASE;
@@ -86,6 +87,7 @@ impl Shared {
             book: Mutex::new(book),
         });
         tokio::spawn(mind_throttles(Arc::downgrade(&shared), shared.store.news()));
+        tokio::spawn(establish_slots(Arc::downgrade(&shared), shared.store.state()));
         shared
     }
 
@@ -320,6 +322,18 @@ impl Ledger for Shared {
 fn micros_in(body: &[u8]) -> Duration {
     let micros = str::from_utf8(body).ok().and_then(|text| text.parse().ok());
     Duration::from_micros(micros.unwrap_or(0))
+}
+
+/// Sees to the slots whenever the store is here.
+async fn establish_slots(shared: Weak<Shared>, mut state: watch::Receiver<State>) {
+    while state.wait_for(|state| matches!(state, State::Here { .. })).await.is_ok() {
+        let Some(shared) = shared.upgrade() else { return };
+        shared.establish().await;
+        drop(shared);
+        if state.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Widens the guard when another replica was too fast.
