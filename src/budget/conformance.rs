@@ -89,7 +89,7 @@ impl House {
     }
 }
 
-pub(crate) fn store_config(redis: &Redis) -> store::Config {
+fn store_config(redis: &Redis) -> store::Config {
     let mut settings = Settings::new("[budget]\nredis_prefix = 'test'\n");
     settings.overlay_text(Path::new("test"), &format!("[budget]\nredis_url = '{}'\n", redis.url()));
     let config = store::Config::read(&mut settings.root().section("budget"));

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use crate::budget::FLIGHT_LEASE;
@@ -78,9 +78,14 @@ impl Fleet {
         }
     }
 
-    /// The news, and the state of the store that they come through.
-    pub fn listen(&self) -> (broadcast::Receiver<News>, tokio::sync::watch::Receiver<State>) {
-        (self.store.news(), self.store.state())
+    /// All news from now on.
+    pub fn news(&self) -> broadcast::Receiver<News> {
+        self.store.news()
+    }
+
+    /// Whether the store that they come through can be reached, and every change of that.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.store.state()
     }
 
     /// The store's state, for the operator.

@@ -96,11 +96,10 @@ impl Fleet {
             heard.extend(purge_of(meant).filter(|_| moment > known && !first).map(Heard::Purged));
         })
         .await?;
-        // By the store's clock: ours may be ahead, and others will need the note.
-        let now = self.store.latest_time().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        let is_over = self.expired();
         let mut over = Vec::new();
         self.each_note("revocations", |meant, moment| match revocation_of(meant, moment) {
-            Some(revocation) if now.is_some_and(|now| revocation.is_over(now)) => over.push(meant.to_owned()),
+            Some(revocation) if is_over(&revocation) => over.push(meant.to_owned()),
             revocation => heard.extend(revocation.map(Heard::Revoked)),
         })
         .await?;
@@ -113,18 +112,16 @@ impl Fleet {
         Ok(heard)
     }
 
-    /// Those of `ours` that are not among what was heard, or reach further.
-    pub fn untold<'a>(ours: &'a [Revocation], heard: &[Heard]) -> Vec<&'a Revocation> {
-        let note = |heard: &Heard| match heard {
-            Heard::Revoked(revocation) => Some(revocation_note(revocation)),
-            _ => None,
-        };
-        let told: HashMap<String, i64> = heard.iter().filter_map(note).collect();
-        let untold = |ours: &&Revocation| {
-            let (meant, moment) = revocation_note(ours);
-            told.get(&meant).is_none_or(|told| *told < moment)
-        };
-        ours.iter().filter(untold).collect()
+    /// Whether a revocation has expired by itself, by the store's clock: ours may be ahead, and others need the note.
+    fn expired(&self) -> impl Fn(&Revocation) -> bool + use<> {
+        let now = self.store.latest_time().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        move |revocation| now.is_some_and(|now| revocation.is_over(now))
+    }
+
+    /// Those of `ours` that are still needed and not among what was heard, or reach further.
+    pub fn untold<'a>(&self, ours: &'a [Revocation], heard: &[Heard]) -> Vec<&'a Revocation> {
+        let is_over = self.expired();
+        untold(ours, heard).filter(|revocation| !is_over(revocation)).collect()
     }
 
     async fn each_note(&self, key: &str, mut take: impl FnMut(&str, i64)) -> Result<(), Away> {
@@ -144,6 +141,19 @@ impl Fleet {
             }
         }
     }
+}
+
+/// Those of `ours` that are not among what was heard, or reach further.
+fn untold<'a>(ours: &'a [Revocation], heard: &[Heard]) -> impl Iterator<Item = &'a Revocation> + use<'a> {
+    let note = |heard: &Heard| match heard {
+        Heard::Revoked(revocation) => Some(revocation_note(revocation)),
+        _ => None,
+    };
+    let told: HashMap<String, i64> = heard.iter().filter_map(note).collect();
+    ours.iter().filter(move |ours| {
+        let (meant, moment) = revocation_note(ours);
+        told.get(&meant).is_none_or(|told| *told < moment)
+    })
 }
 
 pub(super) fn read_purge(body: &[u8]) -> Option<Purge> {
@@ -240,7 +250,7 @@ mod tests {
         let (meant, moment) = revocation_note(&fine);
         let heard = [revocation_of(&meant, moment).unwrap(), of("b", "2026-11-09T02:00:00Z")].map(Heard::Revoked);
         let ours = [fine, of("b", "2026-11-09T03:00:00Z"), of("c", "2026-11-09T02:00:00Z")];
-        assert_eq!(Fleet::untold(&ours, &heard), [&ours[1], &ours[2]]);
+        assert_eq!(untold(&ours, &heard).collect::<Vec<_>>(), [&ours[1], &ours[2]]);
     }
 
     #[test]

@@ -132,17 +132,19 @@ impl Pipeline {
         let now = self.now();
         let rules = &self.flights.rules;
         let asked = query::ask(&grant, raw_query, now, rules).map_err(Refusal::Invalid)?;
-        let askable = asked.question().askable(now, rules);
+        let fresh = |held: &mut Held| held.freshness(now).is_fresh();
         let mut held = self.flights.cache.get(asked.question());
-        let fresh = |held: &Option<Held>| held.as_ref().is_some_and(|held| held.freshness(now).is_fresh());
-        if !fresh(&held) && (terms.only_if_cached || askable.is_err()) {
-            // It will not be asked; another replica may hold it all the same.
-            held = self.flights.held_elsewhere(asked.question()).await.or(held);
+        if let Some(held) = held.take_if(fresh) {
+            return Ok(self.served(grant, asked, held, Via::Hit));
         }
-        let held = match held {
-            Some(held) if fresh(&Some(held.clone())) => return Ok(self.served(grant, asked, held, Via::Hit)),
-            stale => stale,
-        };
+        let askable = asked.question().askable(now, rules);
+        if terms.only_if_cached || askable.is_err() {
+            // It will not be asked; another replica may hold it all the same.
+            let mut elsewhere = self.flights.held_elsewhere(asked.question()).await;
+            if let Some(held) = elsewhere.take_if(fresh) {
+                return Ok(self.served(grant, asked, held, Via::Hit));
+            }
+        }
         if terms.only_if_cached {
             return Err(Refusal::NotCached);
         }

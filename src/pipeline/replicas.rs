@@ -56,7 +56,7 @@ impl Pipeline {
     }
 
     async fn hear(&self, fleet: &Fleet) {
-        let (mut news, _) = fleet.listen();
+        let mut news = fleet.news();
         loop {
             match news.recv().await {
                 Ok(news) => self.take_in(fleet, &news),
@@ -110,7 +110,7 @@ impl Pipeline {
 
     /// Whoever was away may have missed anything, and may know what the store has not heard or has forgotten.
     async fn catch_up_whenever_behind(&self, fleet: &Fleet) {
-        let (_, mut state) = fleet.listen();
+        let mut state = fleet.state();
         loop {
             if matches!(&*state.borrow_and_update(), State::Here { .. }) {
                 if self.try_to_catch_up(fleet).await.is_err() {
@@ -136,7 +136,7 @@ impl Pipeline {
         let ours = self.policy().authenticator.revoked();
         let missed = fleet.catch_up().await?;
         // The store may have lost its data, or never heard of ours.
-        for revocation in Fleet::untold(&ours, &missed) {
+        for revocation in fleet.untold(&ours, &missed) {
             fleet.revoke(revocation).await?;
         }
         for heard in missed {
