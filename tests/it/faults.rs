@@ -9,7 +9,7 @@ use sluice::simulator::{Fault, Settings, Share};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{House, Plan, settled_day};
+use crate::support::{House, Plan, free_port, settled_day};
 
 /// A fault, what the caller sees of it, and the calls it costs.
 struct Case {
@@ -148,7 +148,8 @@ async fn impatient_retries_of_a_sick_question_do_not_each_cost_a_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_that_cannot_be_reached_is_not_hammered() {
-    let house = house().await;
+    let listen = ([127, 0, 0, 1], free_port()).into();
+    let house = Plan { upstream: Settings { listen, ..Settings::default() }, ..Plan::default() }.build().await;
     let (asker, operator) = (house.asker("red"), house.operator());
     house.upstream.stop().await;
     let began = Instant::now();

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use crate::fleet::{APPS, Fleet, GUARD, ISSUER, PER, Replica, TENANTS};
 use crate::proxy::Proxy;
-use crate::redis::{Redis, free_port};
-use crate::support::{Files, Key, app_id};
+use crate::redis::Redis;
+use crate::support::{Files, Key, app_id, free_port};
 
 /// What a test wants to be different.
 pub(crate) struct Plan {

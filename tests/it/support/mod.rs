@@ -7,6 +7,7 @@ mod days;
 mod house;
 mod key;
 mod oidc;
+pub(crate) mod port;
 mod process;
 mod provider;
 
@@ -16,5 +17,6 @@ pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
 pub(crate) use key::Key;
 pub(crate) use oidc::{OidcProvider, Requests};
+pub(crate) use port::free_port;
 pub(crate) use process::{Files, ISSUER_AND_TENANT, Process, sluice};
 pub(crate) use provider::{DISCOVERY, KEYS, Page, Provider};

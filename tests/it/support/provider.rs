@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::Key;
+use super::{Key, free_port};
 
 pub(crate) const DISCOVERY: &str = "/.well-known/openid-configuration";
 pub(crate) const KEYS: &str = "/keys";
@@ -65,17 +65,16 @@ impl Page {
 impl Provider {
     /// One that publishes a discovery document and no keys yet.
     pub(crate) async fn start() -> Self {
-        let mut provider = Self { site: Arc::default(), address: ([127, 0, 0, 1], 0).into(), server: None };
+        let mut provider = Self { site: Arc::default(), address: ([127, 0, 0, 1], free_port()).into(), server: None };
         provider.resume().await;
         let discovery = json!({"issuer": provider.issuer(), "jwks_uri": provider.url(KEYS)});
         provider.show(DISCOVERY, Page::json(&discovery));
         provider
     }
 
-    /// Listens, on the port it had before if it had one.
+    /// Listens, on its port of before.
     pub(crate) async fn resume(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.address = listener.local_addr().unwrap();
         let router = Router::new().fallback(page).with_state(Arc::clone(&self.site));
         self.server = Some(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }));
     }

@@ -1,16 +1,14 @@
 //! One `redis-server`, which holds nothing on disk: whoever starts it again starts it empty.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use super::Certificates;
+use super::{Certificates, free_port};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -137,14 +135,4 @@ impl Drop for Redis {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port that nobody has, below those that the system gives to outgoing connections: one of those might be taken while
-/// the server is away, even by a client that tries to reach it there and meets itself.
-pub(crate) fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let offset = u16::try_from(std::process::id() % 200).expect("below 200") * 100;
-    let candidates = std::iter::repeat_with(|| 10_000 + offset + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000);
-    let mut free = candidates.take(2_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.next().expect("2000 ports are never all taken")
 }
