@@ -23,18 +23,11 @@ async fn behind_a_queue() -> (House, JoinSet<u16>) {
 async fn too_little_patience_is_told_at_once_and_coming_back_then_is_served() {
     let (house, queue) = behind_a_queue().await;
     let asker = house.asker("red").with_header("prefer", "wait=2");
-    // A connection of its own, opened before the clock starts.
-    asker.get("/apps").await;
-    let mut told = Duration::MAX;
-    let mut refused = asker.get("/apps").await;
-    // The best of a few: this machine may be busy with other tests.
-    for _ in 0..5 {
-        let asked = Instant::now();
-        refused = asker.ask("app-1", &settled_day(0)).await;
-        told = told.min(asked.elapsed());
-        assert_eq!((refused.status, refused.problem().as_str()), (503, "budget-exhausted"));
-    }
-    assert!(told < Duration::from_millis(50), "told after {told:?}");
+    let asked = Instant::now();
+    let refused = asker.ask("app-1", &settled_day(0)).await;
+    let told = asked.elapsed();
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "budget-exhausted"));
+    assert!(told < Duration::from_secs(1), "told after {told:?}, which is as if it had waited");
     let wait = refused.retry_after();
     assert!((3..=8).contains(&wait), "ten questions ahead are about five seconds, not {wait}");
     sleep(Duration::from_secs(wait)).await;
