@@ -78,7 +78,8 @@ async fn a_replica_that_stands_still_between_its_claim_and_its_call_does_not_use
         fleet.signal(0, "CONT");
         fleet.serves().await;
     }
-    judge(&fleet, &load.stop().await, &Pardon { codes: CODES, breaking: &[] });
+    // Who stood still finds the connection to Redis late, and cannot rule out that it was away.
+    judge(&fleet, &load.stop().await, &Pardon { codes: &["budget-exhausted", "budget-unavailable"], breaking: &[] });
     kept(&fleet);
 }
 
