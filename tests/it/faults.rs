@@ -49,7 +49,11 @@ fn cases() -> Vec<Case> {
 }
 
 async fn house() -> House {
-    let upstream = Settings { latency: Duration::from_millis(20), ..Settings::default() };
+    house_before(Settings::default()).await
+}
+
+async fn house_before(upstream: Settings) -> House {
+    let upstream = Settings { latency: Duration::from_millis(20), ..upstream };
     Plan { upstream, upstream_toml: "timeout = \"4s\"", ..Plan::default() }.build().await
 }
 
@@ -149,7 +153,7 @@ async fn impatient_retries_of_a_sick_question_do_not_each_cost_a_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_that_cannot_be_reached_is_not_hammered() {
     let listen = ([127, 0, 0, 1], free_port()).into();
-    let house = Plan { upstream: Settings { listen, ..Settings::default() }, ..Plan::default() }.build().await;
+    let house = house_before(Settings { listen, ..Settings::default() }).await;
     let (asker, operator) = (house.asker("red"), house.operator());
     house.upstream.stop().await;
     let began = Instant::now();

@@ -8,6 +8,9 @@ use sluice::simulator::{Arrival, Verdict, worst_window};
 use crate::fleet::{Fleet, PER};
 use crate::load::Outcome;
 
+/// Codes that are to be expected while Redis is away, or seems to be.
+pub(crate) const WHILE_AWAY: &[&str] = &["budget-exhausted", "budget-unavailable"];
+
 /// What is forgiven in a load.
 #[derive(Default)]
 pub(crate) struct Pardon {

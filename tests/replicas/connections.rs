@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::audit::{Pardon, judge, kept};
+use crate::audit::{Pardon, WHILE_AWAY, judge, kept};
 use crate::fleet::{Fleet, SPARE};
 use crate::load::Load;
 use crate::outages::refuses_cold_questions;
@@ -67,7 +67,7 @@ async fn when_sentinels_choose_another_primary_the_service_goes_there_and_keeps_
     sentinels.fail_over().await;
     fleet.connected().await;
     fleet.serves().await;
-    judge(&fleet, &load.stop().await, &Pardon { codes: &["budget-exhausted", "budget-unavailable"], breaking: &[] });
+    judge(&fleet, &load.stop().await, &Pardon { codes: WHILE_AWAY, breaking: &[] });
     share(&fleet).await;
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::audit::{Pardon, judge, kept};
+use crate::audit::{Pardon, WHILE_AWAY, judge, kept};
 use crate::fleet::{Fleet, SPARE};
 use crate::load::Load;
 use crate::plan::{Plan, upstream};
@@ -79,7 +79,7 @@ async fn a_replica_that_stands_still_between_its_claim_and_its_call_does_not_use
         fleet.serves().await;
     }
     // Who stood still finds the connection to Redis late, and cannot rule out that it was away.
-    judge(&fleet, &load.stop().await, &Pardon { codes: &["budget-exhausted", "budget-unavailable"], breaking: &[] });
+    judge(&fleet, &load.stop().await, &Pardon { codes: WHILE_AWAY, breaking: &[] });
     kept(&fleet);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::audit::{Pardon, judge, kept, quiet};
+use crate::audit::{Pardon, WHILE_AWAY, judge, kept, quiet};
 use crate::fleet::{Fleet, GUARD, LEASE, PER, SPARE};
 use crate::load::Load;
 use crate::plan::{Plan, at};
@@ -12,8 +12,6 @@ use crate::proxy::Proxy;
 use crate::redis::Redis;
 use crate::support::moving_day;
 use crate::{turn, within};
-
-const CODES: &[&str] = &["budget-exhausted", "budget-unavailable"];
 
 /// Waits until the load has spent some calls.
 async fn under_way(fleet: &Fleet) {
@@ -23,7 +21,7 @@ async fn under_way(fleet: &Fleet) {
 
 async fn ends_well(fleet: &Fleet, load: Load) {
     fleet.serves().await;
-    judge(fleet, &load.stop().await, &Pardon { codes: CODES, breaking: &[] });
+    judge(fleet, &load.stop().await, &Pardon { codes: WHILE_AWAY, breaking: &[] });
     kept(fleet);
 }
 

@@ -72,7 +72,7 @@ impl Provider {
         provider
     }
 
-    /// Listens, on its port of before.
+    /// Listens, on the one port that it ever has.
     pub(crate) async fn resume(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         let router = Router::new().fallback(page).with_state(Arc::clone(&self.site));
