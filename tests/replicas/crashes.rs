@@ -65,8 +65,10 @@ async fn a_replica_that_stands_still_between_its_claim_and_its_call_does_not_use
     let _turn = turn().await;
     let redis = Redis::running().await;
     let (plan, proxy) = Plan::sharing_through_a_proxy(&redis).await;
-    // A call of the other slot may be on its way meanwhile. It is given up, and there has to be time for another.
-    let fleet = Plan { timeout: Duration::from_secs(6), ..plan }.start().await;
+    // A call of the other slot may be on its way meanwhile. It is given up, and its callers, who have stood in line for
+    // seconds before, need patience and time for another.
+    let long = Duration::from_secs(10);
+    let fleet = Plan { max_wait: long, timeout: long, ..plan }.start().await;
     let load = Load::steady(&fleet);
     for _ in 0..3 {
         let mut claim = proxy.catch(GRANTED);
