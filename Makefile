@@ -5,7 +5,7 @@ DENY_VERSION = 0.20.2
 TOOLS = target/tools
 PROVIDER = tests/oidc-provider/node_modules/.package-lock.json
 
-.PHONY: help demo test programs check fmt lint doc deny advisories release clean
+.PHONY: help demo test programs check fmt lint doc deny chart advisories release clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -26,7 +26,7 @@ programs:
 $(PROVIDER): tests/oidc-provider/package-lock.json | programs
 	npm ci --prefix tests/oidc-provider --no-audit --no-fund --ignore-scripts
 
-check: fmt lint doc deny test  ## exactly what CI runs
+check: fmt lint doc deny chart test  ## exactly what CI runs
 
 fmt:
 	$(CARGO) fmt --check
@@ -39,6 +39,17 @@ doc:
 
 deny: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
+
+chart: $(TOOLS)/chart/installed  ## the Helm chart's tests: rendered, validated, and read by the gateway
+	$(CARGO) build --locked
+	cd tests/chart && SLUICE_BIN=$(CURDIR)/target/debug/sluice $(CURDIR)/$(TOOLS)/chart/bin/python -B -m unittest
+
+# Without ensurepip a `venv` exists that can make no environment.
+$(TOOLS)/chart/installed: tests/chart/requirements.txt
+	python3 -c 'import ensurepip' || { apt-get update && apt-get install -y --no-install-recommends python3-venv; }
+	python3 -m venv --clear $(TOOLS)/chart
+	$(TOOLS)/chart/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	touch $@
 
 advisories: $(TOOLS)/bin/cargo-deny  ## known vulnerabilities of what we use; needs the network
 	$(TOOLS)/bin/cargo-deny --locked check advisories
