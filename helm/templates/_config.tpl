@@ -2,7 +2,7 @@
 The configuration as TOML. Not by `toToml`: the numbers of values are floats, and it would write `calls = 2.0`.
 */}}
 
-{{/* One value. JSON's strings, integers and booleans are TOML's; numbers as large as 10000000 would be 1e+07. */}}
+{{/* One value. JSON's strings, integers and booleans are TOML's. Printed, a number as large as 10000000 would be 1e+07. */}}
 {{- define "sluice.toml.value" -}}
 {{- if kindIs "map" . -}}
 { {{- range $index, $key := keys . | sortAlpha -}}
@@ -12,20 +12,15 @@ The configuration as TOML. Not by `toToml`: the numbers of values are floats, an
 [{{- range $index, $each := . -}}
 {{- if $index }}, {{ end }}{{ include "sluice.toml.value" $each }}
 {{- end -}}]
-{{- else if and (kindIs "float64" .) (eq (floor .) .) -}}
-{{- printf "%.0f" . -}}
 {{- else -}}
 {{- toRawJson . -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The lines of one table. A key that is null is one that was taken back, and left out. */}}
+{{/* The lines of one table. */}}
 {{- define "sluice.toml.lines" -}}
 {{- range $key := keys . | sortAlpha }}
-{{- $value := get $ $key }}
-{{- if not (kindIs "invalid" $value) }}
-{{ $key }} = {{ include "sluice.toml.value" $value }}
-{{- end }}
+{{ $key }} = {{ include "sluice.toml.value" (get $ $key) }}
 {{- end }}
 {{- end -}}
 

@@ -227,6 +227,7 @@ class Network(unittest.TestCase):
         self.assertEqual(rules, [self.DNS, self.HTTPS, redis, *EVERYTHING["networkPolicy"]["extraEgress"]])
         for url, expected in (
             ("redis://redis", [6379]),
+            ("redis://redis:6379", [6379]),
             ("redis://redis:6380/3", [6379, 6380]),
             ("rediss://[fd00::7]:7000", [6379, 7000]),
             ("redis-cluster://a:7000,b:7001,c", [6379, 7000, 7001]),
