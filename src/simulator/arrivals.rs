@@ -23,6 +23,8 @@ pub struct Arrival {
     pub request_id: String,
     /// The key it claims to be signed with.
     pub access_key_id: Option<String>,
+    /// The trace that it says it belongs to.
+    pub traceparent: Option<String>,
     /// `AppId` as sent.
     pub app_id: Option<String>,
     /// `StartTime` as sent.
@@ -118,6 +120,7 @@ impl Log {
             connection,
             request_id,
             access_key_id: None,
+            traceparent: None,
             app_id: None,
             start: None,
             end: None,

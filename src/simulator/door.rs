@@ -45,7 +45,11 @@ pub(super) async fn receive(desk: &Desk, line: &Arc<Line>, request: Request<Inco
     let (head, body) = request.into_parts();
     let metadata = metadata(&head, request_id, &desk.settings);
     let key = authorization::claimed_key(&head.headers).map(str::to_owned);
-    desk.log.note(number, |arrival| arrival.access_key_id = key);
+    let trace = head.headers.get("traceparent").and_then(|trace| trace.to_str().ok()).map(str::to_owned);
+    desk.log.note(number, |arrival| {
+        arrival.access_key_id = key;
+        arrival.traceparent = trace;
+    });
     let body = Limited::new(body, LARGEST_BODY).collect().await;
     let body = body.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
     let judged = judge(desk, at, &head, &metadata, &body);

@@ -21,6 +21,8 @@ pub struct Settings {
     pub secret_access_key: String,
     /// When given, calls must carry it as `X-Security-Token`; when not, they must carry none.
     pub session_token: Option<String>,
+    /// Another key of the account and its secret: while keys are rotated, both count.
+    pub second_key: Option<(String, String)>,
     /// The region of the credential scope.
     pub region: String,
     /// The service of the credential scope.
@@ -89,6 +91,15 @@ pub enum ThrottleAnswer {
     Account,
 }
 
+impl Settings {
+    /// The secret of one of the account's keys.
+    pub(super) fn secret_of(&self, access_key_id: &str) -> Option<&str> {
+        let first = (self.access_key_id.as_str(), self.secret_access_key.as_str());
+        let second = self.second_key.as_ref().map(|(id, secret)| (id.as_str(), secret.as_str()));
+        std::iter::once(first).chain(second).find_map(|(id, secret)| (id == access_key_id).then_some(secret))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -96,6 +107,7 @@ impl Default for Settings {
             access_key_id: "AKLTsimulator00000000000000000000000000000001".to_owned(),
             secret_access_key: "c2ltdWxhdG9yLXNlY3JldC1ub3QtcmVhbC0wMQ==".to_owned(),
             session_token: None,
+            second_key: None,
             region: "cn-north-1".to_owned(),
             service: "rtc".to_owned(),
             version: "2020-12-01".to_owned(),

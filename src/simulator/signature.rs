@@ -1,4 +1,4 @@
-//! Head and body of a call → signed by the one key there is, or the vendor's reason to refuse.
+//! Head and body of a call → signed by a key of the account, or the vendor's reason to refuse.
 //!
 //! `HMAC-SHA256` after documents 6469/1121980 and 6971/174333, written for checking: everything
 //! is taken from what was received. Signed headers are put together in the order the call names
@@ -46,9 +46,9 @@ pub(super) fn pairs(query: &str) -> Vec<(String, String)> {
 /// Whether the call is signed by the key of `settings`, at a time near `now`.
 pub(super) fn verify(call: Received, settings: &Settings, now: Timestamp) -> Result<(), Refusal> {
     let authorization = Authorization::read(call.headers)?;
-    if authorization.credential.key != settings.access_key_id {
+    let Some(secret) = settings.secret_of(authorization.credential.key) else {
         return Err(Refusal::new("InvalidAccessKey", "no such access key"));
-    }
+    };
     let Some(date) = one(call.headers, "x-date") else {
         return Err(Refusal::new("MissingRequestInfo", "no X-Date"));
     };
@@ -67,7 +67,7 @@ pub(super) fn verify(call: Received, settings: &Settings, now: Timestamp) -> Res
     let host = call.host;
     let short = host.strip_suffix(":443").or(host.strip_suffix(":80"));
     let hosts = [Some(host), short];
-    let signs = |host| is_signature(&authorization, Received { host, ..call }, date, settings);
+    let signs = |host| is_signature(&authorization, Received { host, ..call }, date, settings, secret);
     if hosts.into_iter().flatten().any(signs) {
         return Ok(());
     }
@@ -105,7 +105,7 @@ fn check_signed(call: Received, signed: &[&str]) -> Result<(), Refusal> {
     }
 }
 
-fn is_signature(claim: &Authorization, call: Received, date: &str, settings: &Settings) -> bool {
+fn is_signature(claim: &Authorization, call: Received, date: &str, settings: &Settings, secret: &str) -> bool {
     let Some(canonical) = canonical_request(call, &claim.signed) else {
         return false;
     };
@@ -116,7 +116,7 @@ fn is_signature(claim: &Authorization, call: Received, date: &str, settings: &Se
     let (region, service) = (&settings.region, &settings.service);
     let scope = format!("{day}/{region}/{service}/{TERMINATOR}");
     let text = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hash(canonical));
-    let key = settings.secret_access_key.as_bytes().to_vec();
+    let key = secret.as_bytes().to_vec();
     let key = scope.split('/').fold(key, |key, word| mac(&key, word).finalize().into_bytes().to_vec());
     mac(&key, &text).verify_slice(&signature).is_ok()
 }
