@@ -8,7 +8,7 @@
 mod model;
 pub mod clock;
 mod settings;
-mod telemetry;
+pub mod telemetry;
 mod store;
 
 // The path.

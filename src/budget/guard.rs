@@ -33,9 +33,17 @@ impl Guard {
         self.rule == GuardRule::Strict
     }
 
-    pub(super) fn widen(&mut self, now: Instant) {
-        self.now = (self.at(now) * 2).min(self.widest);
+    /// A throttle came. Whether a slow way does not explain it: where the guard had been widened before, or nothing was
+    /// assumed at all, our own calls were further apart than the limit wants.
+    pub(super) fn widen(&mut self, now: Instant) -> bool {
+        let before = self.at(now);
+        let unexplained = match self.rule {
+            GuardRule::Strict => true,
+            GuardRule::Within(base) => before > base,
+        };
+        self.now = (before * 2).min(self.widest);
         self.widened_at = Some(now);
+        unexplained
     }
 
     /// The guard at this time; a strict rule counts as `per` where a length is needed.
@@ -57,8 +65,8 @@ mod tests {
         let start = Instant::now();
         let mut guard = Guard::new(GuardRule::Within(Duration::from_millis(100)), Duration::from_secs(1));
         for expected in [200, 400, 800, 1000, 1000] {
-            guard.widen(start);
-            assert_eq!(guard.at(start), Duration::from_millis(expected));
+            let unexplained = guard.widen(start);
+            assert_eq!((guard.at(start), unexplained), (Duration::from_millis(expected), expected > 200));
         }
         assert_eq!(guard.at(start + Duration::from_secs(60)), Duration::from_millis(550));
         assert_eq!(guard.at(start + Duration::from_secs(3600)), Duration::from_millis(100));

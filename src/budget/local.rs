@@ -16,6 +16,7 @@ pub(super) struct Local {
     book: Mutex<Book>,
     freed: Notify,
     calls: usize,
+    per: Duration,
 }
 
 #[derive(Debug)]
@@ -23,12 +24,13 @@ struct Book {
     slots: Slots,
     sent: u64,
     throttled: u64,
+    foreign: u64,
 }
 
 impl Local {
     pub(super) fn new(config: &Config, slots: Slots) -> Self {
-        let book = Mutex::new(Book { slots, sent: 0, throttled: 0 });
-        Self { book, freed: Notify::new(), calls: config.calls }
+        let book = Mutex::new(Book { slots, sent: 0, throttled: 0, foreign: 0 });
+        Self { book, freed: Notify::new(), calls: config.calls, per: config.per }
     }
 
     /// Waits for a slot. Dropping the future gives up nothing.
@@ -65,6 +67,8 @@ impl Local {
             guard: book.slots.guard(now),
             sent: book.sent,
             throttled: book.throttled,
+            foreign: book.foreign,
+            per: self.per,
         }
     }
 
@@ -98,8 +102,8 @@ impl Ledger for Local {
             let mut book = self.book();
             book.slots.arrived(ticket, now);
             if throttled {
-                book.slots.throttled(now);
                 book.throttled += 1;
+                book.foreign += u64::from(book.slots.throttled(now));
             }
         }
         self.freed.notify_waiters();

@@ -59,6 +59,11 @@ pub struct Standing {
     pub sent: u64,
     /// Calls of it that the vendor said were too fast.
     pub throttled: u64,
+    /// Those among them that came although the guard had been widened before, or nothing was assumed at all: our own
+    /// calls were further apart than the limit wants, so somebody else spends from the account.
+    pub foreign: u64,
+    /// The sliding window of the limit.
+    pub per: Duration,
 }
 
 impl Budget {

@@ -77,6 +77,11 @@ impl Permit {
         Self { hold: Some(Hold { ledger, ticket }), asked }
     }
 
+    /// Which slot it holds, counted from 0.
+    pub fn slot(&self) -> usize {
+        self.hold.as_ref().map_or(0, |hold| hold.ticket.slot)
+    }
+
     /// To be called right before the signed request is written.
     pub fn send(mut self) -> Result<InFlight, Late> {
         let hold = self.hold.take().expect("only `send` and `drop` take the hold, and both consume the permit");

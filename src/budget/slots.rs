@@ -110,9 +110,9 @@ impl Slots {
         self.finish(ticket, arrival, now);
     }
 
-    /// The vendor said that we were too fast.
-    pub(super) fn throttled(&mut self, now: Instant) {
-        self.guard.widen(now);
+    /// The vendor said that we were too fast. Whether our own calls do not explain it.
+    pub(super) fn throttled(&mut self, now: Instant) -> bool {
+        self.guard.widen(now)
     }
 
     pub(super) fn guard(&self, now: Instant) -> Duration {

@@ -1,6 +1,10 @@
 //! `sluice check`: what would run, or everything that is wrong.
 
+use std::path::PathBuf;
+
 use super::{ConfigFile, Failed, terminal};
+use crate::config;
+use crate::settings::Change;
 
 /// Read a configuration, resolve all of it, and print what would run.
 ///
@@ -10,12 +14,20 @@ use super::{ConfigFile, Failed, terminal};
 pub(super) struct Check {
     #[command(flatten)]
     file: ConfigFile,
+    /// The configuration that runs now: tells what a reload would change at once, and what waits for a restart
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
 }
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failed> {
         let loaded = self.file.load()?;
-        terminal::say(loaded.resolved.to_toml().trim_end());
+        if let Some(running) = self.against {
+            let running = ConfigFile { config: running }.load()?;
+            terminal::say(difference(&running.resolved.changes(&loaded.resolved)).trim_end());
+        } else {
+            terminal::say(loaded.resolved.to_toml().trim_end());
+        }
         let config = &loaded.config;
         if let Some(warning) = config.server.token_headers.warning() {
             terminal::complain(format_args!("note: {warning}"));
@@ -27,4 +39,18 @@ impl Check {
         ));
         Ok(())
     }
+}
+
+/// What a reload would do with these changes.
+fn difference(changes: &[Change]) -> String {
+    let (at_once, after_restart): (Vec<_>, Vec<_>) =
+        changes.iter().partition(|change| config::applies_at_once(&change.key));
+    let listed = |title: &str, changes: &[&Change]| {
+        let lines: Vec<_> = changes.iter().map(|change| format!("  {change}\n")).collect();
+        if lines.is_empty() { String::new() } else { format!("{title}\n{}", lines.concat()) }
+    };
+    if changes.is_empty() {
+        return "nothing would change".to_owned();
+    }
+    listed("a reload changes:", &at_once) + &listed("after a restart:", &after_restart)
 }

@@ -10,12 +10,11 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use super::serve::Signals;
 use super::{Failed, runtime, terminal};
-use crate::app::{Addresses, Gateway, Past};
+use crate::app::{Addresses, Gateway, Host, Past};
 use crate::auth::{Algorithm, Minter, NewToken, SigningKey, keygen};
 use crate::clock::Clock;
 use crate::config;
 use crate::simulator::{self, Settings, Simulator};
-use crate::telemetry;
 
 /// Run everything on this machine, with curl lines to paste.
 ///
@@ -50,8 +49,14 @@ impl Demo {
             let pair = keygen::generate(Algorithm::Es256).map_err(|fault| told(fault.to_string()))?;
             let text = self.settings(&upstream, &key_id, &secret, &pair.public_pem);
             let loaded = config::load_text(Path::new("demo"), &text).map_err(|mistakes| told(mistakes.to_string()))?;
-            telemetry::start(&loaded.config.telemetry);
-            let gateway = Gateway::start(loaded.config, Past::Unused, Clock::system()).await.map_err(|fault| {
+            let telemetry = super::telemetry(&loaded.config.telemetry)?;
+            let host = Host {
+                past: Past::Unused,
+                clock: Clock::system(),
+                telemetry: telemetry.clone(),
+                source: Box::new(move || config::load_text(Path::new("demo"), &text)),
+            };
+            let gateway = Gateway::start(loaded, host).await.map_err(|fault| {
                 told(format!("{fault}\nAnother address can be given: sluice demo --listen 127.0.0.1:0"))
             })?;
             let tokens = Tokens::mint(&pair).map_err(|fault| told(fault.to_string()))?;
@@ -59,6 +64,7 @@ impl Demo {
             signals.stop().await;
             gateway.drain(signals.stop()).await;
             upstream.stop().await;
+            telemetry.end();
             Ok(())
         })
     }

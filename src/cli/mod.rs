@@ -5,6 +5,7 @@ mod demo;
 mod keygen;
 mod serve;
 mod simulate;
+mod status;
 mod terminal;
 mod token;
 
@@ -15,6 +16,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Loaded};
 use crate::settings::Mistakes;
+use crate::telemetry::{self, Telemetry};
 
 /// The one sentence that says what Sluice is.
 const ABOUT: &str = "An authenticated caching gateway that lets every team query Volcengine RTC usage distribution \
@@ -38,6 +40,7 @@ enum Command {
     Token(token::Token),
     Keygen(keygen::Keygen),
     Simulate(simulate::Simulate),
+    Status(status::Status),
 }
 
 /// How a command ended that did not end well. Each was told on standard error.
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Keygen(keygen) => keygen.run(),
         Command::Simulate(simulate) => simulate.run(),
+        Command::Status(status) => status.run(),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -93,6 +97,14 @@ impl ConfigFile {
             Failed::Configuration
         })
     }
+}
+
+/// The log of this process, and the export of spans where one is configured.
+fn telemetry(config: &telemetry::Config) -> Result<Telemetry, Failed> {
+    Telemetry::start(config).map_err(|error| {
+        terminal::complain(format_args!("cannot export traces: {error}"));
+        Failed::Failure
+    })
 }
 
 /// A runtime for the commands that serve.

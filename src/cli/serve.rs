@@ -3,15 +3,15 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigFile, Failed, runtime, terminal};
-use crate::app::{Gateway, Past};
+use crate::app::{Gateway, Host, Past};
 use crate::clock::Clock;
-use crate::telemetry;
 
 /// Run the gateway.
 ///
 /// SIGTERM or SIGINT stops it gracefully: it is not ready any more, goes on serving for `server.drain`, finishes what
-/// is under way and exits with 0. A second one cuts the drain short. SIGHUP reads the configuration again and puts its
-/// issuers and tenants in force; one with mistakes changes nothing.
+/// is under way and exits with 0. A second one cuts the drain short. SIGHUP, a change of a file that was read, or POST
+/// /reload on the admin listener reads the configuration again and puts in force what can be without a restart:
+/// issuers, tenants, keys, secrets, certificates and the log's level. One with mistakes changes nothing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -34,13 +34,20 @@ enum Order {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failed> {
         let loaded = self.file.load()?;
-        telemetry::start(&loaded.config.telemetry);
-        runtime()?.block_on(async {
+        let runtime = runtime()?;
+        let telemetry = super::telemetry(&loaded.config.telemetry)?;
+        let host = Host {
+            past: Past::Unknown,
+            clock: Clock::system(),
+            telemetry: telemetry.clone(),
+            source: Box::new(move || self.file.read()),
+        };
+        let ended = runtime.block_on(async {
             let mut signals = Signals::listen().map_err(|error| {
                 terminal::complain(format_args!("cannot listen for signals: {error}"));
                 Failed::Failure
             })?;
-            let mut gateway = Gateway::start(loaded.config, Past::Unknown, Clock::system()).await.map_err(|fault| {
+            let mut gateway = Gateway::start(loaded, host).await.map_err(|fault| {
                 terminal::complain(&fault);
                 Failed::Failure
             })?;
@@ -48,7 +55,8 @@ impl Serve {
                 tokio::select! {
                     order = signals.next() => match order {
                         Order::Stop => break Ok(()),
-                        Order::Reload => self.reload(&gateway),
+                        // What came of it is in the log.
+                        Order::Reload => drop(tokio::task::block_in_place(|| gateway.reload())),
                     },
                     () = gateway.broken() => break Err(Failed::Failure),
                 }
@@ -56,26 +64,9 @@ impl Serve {
             let stopped_again = async { while matches!(signals.next().await, Order::Reload) {} };
             gateway.drain(stopped_again).await;
             ended
-        })
-    }
-
-    /// Reads the configuration again. A bad one changes nothing and says why.
-    fn reload(&self, gateway: &Gateway) {
-        let loaded = match self.file.read() {
-            Ok(loaded) => loaded,
-            Err(mistakes) => {
-                let mistakes = mistakes.to_string();
-                tracing::error!(
-                    mistakes,
-                    "not reloaded: the configuration has mistakes, the present one stays in force"
-                );
-                return;
-            }
-        };
-        match gateway.reload(&loaded.config) {
-            Ok(()) => tracing::info!("reloaded: issuers and tenants are in force; all else applies after a restart"),
-            Err(fault) => tracing::error!(%fault, "not reloaded"),
-        }
+        });
+        telemetry.end();
+        ended
     }
 }
 

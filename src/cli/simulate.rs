@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::serve::Signals;
 use super::{Failed, duration, runtime, terminal};
 use crate::simulator::{self, ORDERS, Order, Settings};
-use crate::telemetry::{self, Format};
+use crate::telemetry::{Config, Format};
 
 /// Run the simulated upstream alone.
 ///
@@ -46,7 +46,8 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) fn run(self) -> Result<(), Failed> {
-        telemetry::start(&telemetry::Config { log: "info,sluice::simulator=debug".to_owned(), format: Format::Pretty });
+        let log = "info,sluice::simulator=debug".to_owned();
+        let telemetry = super::telemetry(&Config { log, format: Format::Pretty, otlp_endpoint: None })?;
         let settings = Settings {
             listen: self.listen,
             latency: self.latency,
@@ -58,7 +59,7 @@ impl Simulate {
             seed: self.seed,
             ..Settings::default()
         };
-        runtime()?.block_on(async {
+        let ended = runtime()?.block_on(async {
             let fail = |what: &str, error: std::io::Error| {
                 terminal::complain(format_args!("{what}: {error}"));
                 Failed::Failure
@@ -71,7 +72,9 @@ impl Simulate {
             signals.stop().await;
             simulator.stop().await;
             Ok(())
-        })
+        });
+        telemetry.end();
+        ended
     }
 }
 

@@ -59,6 +59,28 @@ pub fn load_text(name: &Path, text: &str) -> Result<Loaded, Mistakes> {
     read(settings)
 }
 
+/// Whether a reload puts a change of this dotted key in force. All others wait for a restart: what they mean is built
+/// into parts that hold answers, places in line or the budget's memory.
+pub fn applies_at_once(key: &str) -> bool {
+    let under =
+        |stem: &str| key.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.', '_']));
+    AT_ONCE.iter().any(|stem| under(stem))
+}
+
+/// Stems of keys: a secret may stand under its own name or under that of its file.
+const AT_ONCE: [&str; 10] = [
+    "issuers",
+    "tenants",
+    "upstream.access_key_id",
+    "upstream.secret_access_key",
+    "upstream.session_token",
+    "server.tls_cert_file",
+    "server.tls_key_file",
+    "budget.redis_password",
+    "budget.redis_ca_file",
+    "telemetry.log",
+];
+
 fn read(mut settings: Settings) -> Result<Loaded, Mistakes> {
     settings.include("tenants_file", "tenants");
     let config = Config::read(&mut settings.root());

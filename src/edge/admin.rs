@@ -16,6 +16,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::metrics::metrics;
+use super::reload::{self, Reloads};
 use super::revoke::revoke;
 use crate::auth::IssuerStanding;
 use crate::cache::Purge;
@@ -23,6 +25,7 @@ use crate::clock::Clock;
 use crate::fleet::{self, Reach};
 use crate::pipeline::Pipeline;
 use crate::query;
+use crate::upstream;
 
 /// Whether traffic should come here. Cloning shares it.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +42,8 @@ pub struct Admin {
     pub clock: Clock,
     /// When this process began.
     pub began: Instant,
+    /// Whoever can read the configuration again.
+    pub reloads: Arc<dyn Reloads>,
 }
 
 impl Readiness {
@@ -47,7 +52,7 @@ impl Readiness {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    fn is_draining(&self) -> bool {
+    pub(super) fn is_draining(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -58,7 +63,9 @@ impl Admin {
         Router::new()
             .route("/livez", get(|| async { Json(json!({ "alive": true })) }))
             .route("/readyz", get(readyz))
+            .route("/metrics", get(metrics))
             .route("/status", get(status))
+            .route("/reload", post(reload::reload))
             .route("/cache/purge", post(purge))
             .route("/auth/revoke", post(revoke))
             .layer(middleware::from_fn(not_from_pages))
@@ -137,6 +144,38 @@ fn shown(issuer: &IssuerStanding) -> Value {
     })
 }
 
+/// The upstream as `/status` shows it: when it last answered, and what it last did not.
+fn shown_upstream(pipeline: &Pipeline) -> Value {
+    let success = pipeline.telemetry().metrics.last_success();
+    let fault = pipeline.last_fault().map(|(at, fault)| {
+        json!({
+            "at": format!("{at:.0}"),
+            "kind": fault.kind.label(),
+            "code": fault.code.map(upstream::Code::as_str),
+            "request_id": fault.request_id,
+        })
+    });
+    json!({ "last_success": success.map(|at| format!("{at:.0}")), "last_fault": fault })
+}
+
+/// The master key as `/status` shows it.
+fn shown_key(key: &upstream::Standing) -> Value {
+    let rejected = key.rejected.as_ref().map(|rejected| {
+        json!({
+            "key_id": rejected.key_id,
+            "at": format!("{:.0}", rejected.at),
+            "why": rejected.fault.to_string(),
+            "upstream_code": rejected.fault.code.map(upstream::Code::as_str),
+        })
+    });
+    json!({
+        "key_id": key.key_id,
+        "read_at": format!("{:.0}", key.read_at),
+        "successor": key.successor,
+        "rejected": rejected,
+    })
+}
+
 /// The shared store as `/status` shows it.
 fn shown_store(store: &fleet::Standing) -> Value {
     json!({
@@ -166,10 +205,14 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
             "guard_ms": u64::try_from(budget.guard.as_millis()).unwrap_or(u64::MAX),
             "calls_sent": budget.sent,
             "calls_throttled": budget.throttled,
+            "foreign_spend_suspected": budget.foreign,
         },
+        "config": reload::status(&admin.reloads.standing()),
+        "master_key": shown_key(&admin.pipeline.key_standing()),
+        "upstream": shown_upstream(&admin.pipeline),
         "store": admin.pipeline.store_standing().as_ref().map(shown_store),
         "queue": { "waiting": waiting, "flying": queue.flying },
-        "cache": { "answers": cache.answers, "bytes": cache.bytes },
+        "cache": { "answers": cache.answers, "bytes": cache.bytes, "max_bytes": admin.pipeline.cache().max_bytes() },
         "issuers": issuers,
         "revocations": policy.authenticator.revocations(),
     }))

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::tls::Certificate;
 use super::token_headers::TokenHeaders;
 use crate::settings::Section;
 
 /// The two listeners and their bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// The public listener.
     pub listen: SocketAddr,
@@ -23,6 +24,8 @@ pub struct Config {
     pub token_headers: TokenHeaders,
     /// Requests under way at a time.
     pub max_in_flight: usize,
+    /// What the public listener shows where it speaks TLS.
+    pub certificate: Option<Certificate>,
 }
 
 impl Config {
@@ -40,8 +43,7 @@ impl Config {
             parsed.map_err(|fault| section.reject("cors_origins", fault)).ok()
         });
         let token_headers = TokenHeaders::read(section);
-        let plain = section.absent("tls_cert_file", NO_TLS).zip(section.absent("tls_key_file", NO_TLS));
-        plain?;
+        let certificate = Certificate::read(section);
         // Port 0 takes any that is free, for each listener another.
         if listen.is_some_and(|listen: SocketAddr| listen.port() != 0 && Some(listen) == admin_listen) {
             section.reject("admin_listen", "must differ from server.listen: the admin listener is not for the public");
@@ -54,12 +56,10 @@ impl Config {
             cors_origins: cors_origins?,
             token_headers: token_headers?,
             max_in_flight: usize::try_from(max_in_flight?).unwrap_or(usize::MAX),
+            certificate: certificate?,
         })
     }
 }
-
-/// A setting of the contract that this version does not carry out is refused, not ignored.
-const NO_TLS: &str = "this version does not end TLS itself; put it behind a proxy that does and leave this out";
 
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let bare = text.split_once("://").is_some_and(|(scheme, host)| {

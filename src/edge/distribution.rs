@@ -12,7 +12,8 @@ use super::problem::Problem;
 use super::router::Shared;
 use super::visitor::Trail;
 use super::{etag, terms};
-use crate::pipeline::{Served, Via, Visit};
+use crate::pipeline::{Served, Terms, Via, Visit};
+use crate::telemetry::Trace;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// A year: as long as RFC 9111 knows.
@@ -22,9 +23,10 @@ pub(super) async fn distribution(
     State(shared): State<Shared>,
     Extension(visit): Extension<Visit>,
     RawQuery(query): RawQuery,
+    Extension(trace): Extension<Trace>,
     headers: HeaderMap,
 ) -> Response {
-    let terms = terms::terms(&headers);
+    let terms = Terms { trace, ..terms::terms(&headers) };
     match shared.pipeline.answer(&visit, query.as_deref().unwrap_or_default(), terms).await {
         Ok(served) => write(&served, &headers),
         Err(refusal) => Problem::from(refusal).into_response(),
@@ -51,6 +53,8 @@ fn write(served: &Served, request: &HeaderMap) -> Response {
         tenant: served.grant.tenant().id().clone(),
         app: Some(served.grant.app().name().to_owned()),
         outcome: Some(served.via.label()),
+        configured: true,
+        spent: Some(served.spent),
     });
     response
 }

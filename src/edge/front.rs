@@ -4,35 +4,43 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Version};
 use tokio::time::Instant;
 
+use super::admin::Readiness;
 use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::visitor::Trail;
 use crate::model::Blame;
+use crate::telemetry::{Attribute, RequestLabels, Telemetry, Trace};
 
 const LONGEST_PATH: usize = 2048;
 const LONGEST_QUERY: usize = 4096;
+/// As proxies write it, for want of a status that was sent.
+const HUNG_UP: u16 = 499;
 
 /// The count of requests under way, and its bound.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
     under_way: Arc<AtomicUsize>,
     most: usize,
+    telemetry: Telemetry,
+    readiness: Readiness,
 }
 
 /// One request under way; dropped when its response is, or when the caller hangs up.
 struct UnderWay(Arc<AtomicUsize>);
 
 impl Front {
-    pub(super) fn new(most: usize) -> Self {
-        Self { under_way: Arc::default(), most }
+    pub(super) fn new(most: usize, telemetry: Telemetry, readiness: Readiness) -> Self {
+        Self { under_way: Arc::default(), most, telemetry, readiness }
     }
 
     fn enter(&self) -> Option<UnderWay> {
@@ -53,17 +61,27 @@ struct LogLine {
     method: Method,
     route: Option<MatchedPath>,
     began: Instant,
+    trace: Trace,
+    telemetry: Telemetry,
     written: bool,
 }
 
-pub(super) async fn front(State(front): State<Front>, request: Request, next: Next) -> Response {
+pub(super) async fn front(State(front): State<Front>, mut request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let name = || format!("{} {}", request.method(), route.as_ref().map_or("none", MatchedPath::as_str));
+    let trace = front.telemetry.tracing.request(header, name);
     let line = LogLine {
         request_id: RequestId::of(request.headers()),
         method: request.method().clone(),
-        route: request.extensions().get::<MatchedPath>().cloned(),
+        route,
         began: Instant::now(),
+        trace: trace.clone(),
+        telemetry: front.telemetry.clone(),
         written: false,
     };
+    request.extensions_mut().insert(trace);
+    let version = request.version();
     let uri = request.uri();
     let guard = front.enter();
     let response = if uri.path().len() > LONGEST_PATH || uri.query().is_some_and(|query| query.len() > LONGEST_QUERY) {
@@ -73,7 +91,11 @@ pub(super) async fn front(State(front): State<Front>, request: Request, next: Ne
     } else {
         next.run(request).await
     };
-    let response = finish(response, &line.request_id);
+    let mut response = finish(response, &line.request_id);
+    // HTTP/2 says it in frames of its own, at the end of the drain.
+    if front.readiness.is_draining() && version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     line.write(&response);
     response
 }
@@ -90,19 +112,47 @@ impl LogLine {
         let problem = response.and_then(|response| response.extensions().get::<Problem>());
         let served = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served");
         let hung_up = response.is_none().then_some(Blame::Caller);
+        let outcome = if hung_up.is_some() { "hung_up" } else { served };
+        let blame = problem.map(Problem::blame).or(hung_up).map(Blame::label);
+        let spent = trail.and_then(|trail| trail.spent);
+        let took = self.began.elapsed();
         tracing::info!(
             target: "sluice::access",
             request_id = self.request_id.as_str(),
+            trace_id = self.trace.id(),
             method = %self.method,
-            route = self.route.as_ref().map_or("none", MatchedPath::as_str),
+            route = self.route(),
             status = response.map(|response| response.status().as_u16()),
-            outcome = if hung_up.is_some() { "hung_up" } else { served },
-            blame = problem.map(Problem::blame).or(hung_up).map(Blame::label),
+            outcome,
+            blame,
             tenant = trail.map(|trail| trail.tenant.as_str()),
             app = trail.and_then(|trail| trail.app.as_deref()),
-            took_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            wait_ms = spent.map(|spent| milliseconds(spent.waited)),
+            calls = spent.map(|spent| spent.calls),
+            took_ms = milliseconds(took),
             "request"
         );
+        let status = response.map_or(HUNG_UP, |response| response.status().as_u16());
+        let labels = RequestLabels {
+            route: self.route().to_owned(),
+            // A name that only a token knows could be any: it is in the log, and is no label.
+            tenant: trail.filter(|trail| trail.configured).map(|trail| trail.tenant.clone()),
+            outcome,
+            status,
+            blame: blame.unwrap_or_default(),
+        };
+        self.telemetry.metrics.request(&labels, took);
+        let attributes: [Attribute; 4] = [
+            ("http.request.method", self.method.to_string().into()),
+            ("http.route", self.route().to_owned().into()),
+            ("http.response.status_code", i64::from(status).into()),
+            ("sluice.outcome", outcome.into()),
+        ];
+        self.trace.end(attributes, blame);
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
     }
 }
 
@@ -112,6 +162,10 @@ impl Drop for LogLine {
             self.tell(None);
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What every response carries; for a problem also the body, which names the request.
@@ -155,7 +209,7 @@ mod tests {
         let router = Router::new()
             .route("/boom", get(boom))
             .layer(CatchPanicLayer::custom(panicked))
-            .layer(from_fn_with_state(Front::new(1), front));
+            .layer(from_fn_with_state(Front::new(1, Telemetry::default(), Readiness::default()), front));
         let request = Request::get("/boom").header("x-request-id", "mine").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 500);

@@ -5,13 +5,23 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::tls::{HTTP_2, Tls};
+
+type Routes = TowerToHyperService<Router>;
+
+/// What HTTP is spoken over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 /// A bound port that does not serve yet.
 #[derive(Debug)]
@@ -24,6 +34,11 @@ pub struct Stop(watch::Receiver<bool>);
 /// For a whole head, counted from the end of the answer before it: idle connections go too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const LARGEST_HEAD: usize = 64 * 1024;
+const LARGEST_HEAD_2: u32 = 64 * 1024;
+/// For the hands to be shaken, and for a ping to be answered.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests under way on one HTTP/2 connection.
+const MOST_STREAMS: u32 = 256;
 /// Out of file handles: a pause lets some go.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -52,15 +67,14 @@ impl Listener {
         self.0.local_addr()
     }
 
-    /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most.
-    pub async fn serve(self, router: Router, mut stop: Stop, last_answers: Duration) {
-        let mut http = Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
+    /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most. With `tls` nothing
+    /// else is spoken.
+    pub async fn serve(self, router: Router, tls: Option<Tls>, mut stop: Stop, last_answers: Duration) {
         let graceful = GracefulShutdown::new();
         loop {
             let stream = tokio::select! {
                 accepted = self.0.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    Ok((stream, _)) => ready(stream),
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
                         sleep(ACCEPT_PAUSE).await;
@@ -70,11 +84,12 @@ impl Listener {
                 () = stop.called() => break,
             };
             let service = TowerToHyperService::new(router.clone());
-            let connection = http.serve_connection(TokioIo::new(ready(stream)), service);
-            let watched = graceful.watch(connection);
+            let watcher = graceful.watcher();
+            let acceptor = tls.as_ref().map(Tls::acceptor);
             tokio::spawn(async move {
-                if let Err(error) = watched.await {
-                    tracing::debug!(%error, "a connection ended badly");
+                match acceptor {
+                    None => over_http_1(stream, service, watcher).await,
+                    Some(acceptor) => encrypted(&acceptor, stream, service, watcher).await,
                 }
             });
         }
@@ -82,6 +97,40 @@ impl Listener {
         if timeout(last_answers, graceful.shutdown()).await.is_err() {
             tracing::warn!("some connections were cut: they did not finish in time");
         }
+    }
+}
+
+/// Shakes hands, then speaks what was agreed on.
+async fn encrypted(acceptor: &TlsAcceptor, stream: TcpStream, service: Routes, watcher: Watcher) {
+    match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
+            over_http_2(stream, service, watcher).await;
+        }
+        Ok(Ok(stream)) => over_http_1(stream, service, watcher).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn over_http_1(stream: impl Stream, service: Routes, watcher: Watcher) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
+    ended(watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await);
+}
+
+async fn over_http_2(stream: impl Stream, service: Routes, watcher: Watcher) {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(LARGEST_HEAD_2)
+        .keep_alive_interval(Some(HEAD_TIMEOUT))
+        .keep_alive_timeout(HANDSHAKE_TIMEOUT);
+    ended(watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await);
+}
+
+fn ended(result: Result<(), hyper::Error>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended badly");
     }
 }
 

@@ -13,6 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 
+use super::admin::Readiness;
 use super::config::Config;
 use super::front::{Front, front, panicked};
 use super::problem::Problem;
@@ -44,8 +45,9 @@ pub(super) const PAGES_MAY_SEND: [&str; 8] = [
 ];
 const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
 
-/// The public listener's routes.
-pub fn public(pipeline: Arc<Pipeline>, config: &Config) -> Router {
+/// The public listener's routes. While draining they ask their callers to leave.
+pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) -> Router {
+    let front_layer = Front::new(config.max_in_flight, pipeline.telemetry().clone(), readiness);
     let token_headers = Arc::new(config.token_headers.clone());
     let shared = Shared { pipeline, rate_limits: Arc::default(), token_headers };
     let method_not_allowed = || async { Problem::method_not_allowed("GET, HEAD").into_response() };
@@ -58,7 +60,7 @@ pub fn public(pipeline: Arc<Pipeline>, config: &Config) -> Router {
         .fallback(|| async { Problem::not_found().into_response() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(Front::new(config.max_in_flight), front))
+        .layer(middleware::from_fn_with_state(front_layer, front))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);

@@ -18,7 +18,7 @@ pub(super) fn terms(headers: &HeaderMap) -> Terms {
     });
     let only_if_cached =
         elements(headers, &CACHE_CONTROL).any(|directive| directive.eq_ignore_ascii_case("only-if-cached"));
-    Terms { patience, only_if_cached }
+    Terms { patience, only_if_cached, ..Terms::default() }
 }
 
 /// The members of a comma-separated header, over all its lines.

@@ -11,6 +11,7 @@ use super::bearer::{Bearer, bearer};
 use super::problem::Problem;
 use super::router::Shared;
 use crate::model::TenantId;
+use crate::pipeline::Spent;
 use crate::tenancy::Wanted;
 
 /// Chooses one of the token's tenants.
@@ -22,6 +23,9 @@ pub(super) struct Trail {
     pub(super) tenant: TenantId,
     pub(super) app: Option<String>,
     pub(super) outcome: Option<&'static str>,
+    /// Whether the tenant is one of the configuration.
+    pub(super) configured: bool,
+    pub(super) spent: Option<Spent>,
 }
 
 /// The mark of an answer that another choice of tenant would have changed. Left in the response's extensions.
@@ -45,7 +49,13 @@ pub(super) async fn visitor(
         Ok(visit) => visit,
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
-    let trail = Trail { tenant: visit.acting().id().clone(), app: None, outcome: None };
+    let trail = Trail {
+        tenant: visit.acting().id().clone(),
+        app: None,
+        outcome: None,
+        configured: visit.acting().tenant().is_some(),
+        spent: None,
+    };
     let allowance = shared.rate_limits.count(visit.acting().tenant().map(|tenant| &**tenant));
     let several = visit.caller().tenants().are_several();
     let mut response = if let Some(wait) = allowance.wait {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::budget::FLIGHT_LEASE;
 use crate::cache::Held;
 use crate::query::Question;
-use crate::store::{Arguments, Away, News, Reply, Script, State, Store, Topic};
+use crate::store::{self, Arguments, Away, News, Reply, Script, State, Store, Topic};
 use crate::upstream::Fault;
 
 pub use self::notes::{Heard, Reach};
@@ -76,6 +76,11 @@ impl Fleet {
             purged: AtomicI64::new(i64::MIN),
             unreadable: AtomicU64::new(0),
         }
+    }
+
+    /// Connects to the store the next time with another password.
+    pub fn renew_credentials(&self, config: store::Config) {
+        self.store.renew_credentials(config);
     }
 
     /// All news from now on.

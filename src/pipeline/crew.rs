@@ -1,15 +1,18 @@
 //! What is done with a turn: the call, its record, and the holding of what it brought.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::budget::{Named, Permit};
+use super::asking::Asking;
+use crate::budget::Permit;
 use crate::cache::{Cache, Held, Sickbed};
 use crate::fleet::{Fleet, Found};
-use crate::query::{self, Askable, Question};
+use crate::query::{self, Question};
 use crate::queue::{Crew, Landing, Leg, Looked};
+use crate::telemetry::{Attribute, Metrics, Tracing};
 use crate::upstream::{Fault, Kind, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
@@ -20,37 +23,62 @@ pub(super) struct Flights {
     pub(super) sickbed: Sickbed<Fault>,
     pub(super) rules: query::Config,
     pub(super) fleet: Option<Arc<Fleet>>,
+    pub(super) metrics: Metrics,
+    pub(super) tracing: Tracing,
+    /// What a call failed of last, and when.
+    pub(super) last_fault: Mutex<Option<(Timestamp, Fault)>>,
 }
 
-pub(super) type Landed = Result<Held, Fault>;
+/// What a flight brought, and what it took.
+#[derive(Clone, Debug)]
+pub(super) struct Landed {
+    pub(super) brought: Result<Held, Fault>,
+    pub(super) cost: Cost,
+}
 
-impl Named for Askable {
-    fn name(&self) -> String {
-        self.question().name()
+/// What a flight took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    /// Calls that were sent.
+    pub(super) calls: u32,
+    /// When the first of them had its turn; `None` where another replica's flight brought it.
+    pub(super) departed: Option<Instant>,
+}
+
+impl Landed {
+    /// Brought by another replica, at no cost of ours.
+    pub(super) fn elsewhere(brought: Result<Held, Fault>) -> Self {
+        Self { brought, cost: Cost::default() }
     }
 }
 
-impl Crew<Askable, Landed> for Flights {
-    async fn fly(&self, askable: Askable, permit: Permit, leg: Leg) -> Landing<Landed> {
-        let Ok(sent) = self.upstream.call(permit, &askable, &self.rules, leg.until).await else {
+impl Crew<Asking, Landed> for Flights {
+    async fn fly(&self, asking: Asking, permit: Permit, leg: Leg) -> Landing<Landed> {
+        let span = self.tracing.call(&asking.trace, "ListOperationDistribution");
+        let Ok(sent) = self.upstream.call(permit, &asking.askable, &self.rules, leg.until, &span).await else {
             tracing::debug!(tenant = %leg.tenant, "a turn came too late to be used");
             return Landing::Late;
         };
-        record(&askable, &leg, &sent);
+        self.record(&asking, &leg, &sent);
+        span.end(attributes(&leg, &sent), sent.result.as_ref().err().map(|fault| fault.kind.label()));
+        let cost = Cost { calls: leg.number, departed: Some(leg.departed) };
         match sent.result {
-            Ok(answer) => Landing::Done(Ok(self.cache.hold(askable.question(), answer, &self.rules))),
-            Err(fault) if sent.may_pass => Landing::Again(Err(fault)),
-            Err(fault) => Landing::Done(Err(fault)),
+            Ok(answer) => {
+                let held = self.cache.hold(asking.question(), answer, &self.rules);
+                Landing::Done(Landed { brought: Ok(held), cost })
+            }
+            Err(fault) if sent.may_pass => Landing::Again(Landed { brought: Err(fault), cost }),
+            Err(fault) => Landing::Done(Landed { brought: Err(fault), cost }),
         }
     }
 
-    fn landed(&self, askable: &Askable, landed: &Landed) {
-        match landed {
-            Ok(_) => self.sickbed.rise(askable.question()),
-            Err(fault) => self.lay(askable, fault),
+    fn landed(&self, asking: &Asking, landed: &Landed) {
+        match &landed.brought {
+            Ok(_) => self.sickbed.rise(asking.question()),
+            Err(fault) => self.lay(asking.question(), fault),
         }
         let Some(fleet) = self.fleet.clone() else { return };
-        let (question, landed) = (askable.question().clone(), landed.clone());
+        let (question, landed) = (asking.question().clone(), landed.brought.clone());
         let useful_for = landed.as_ref().ok().and_then(|held| self.cache.useful_for(held));
         // Our own callers need not wait until the others know.
         tokio::spawn(async move {
@@ -61,23 +89,25 @@ impl Crew<Askable, Landed> for Flights {
         });
     }
 
-    async fn look(&self, askable: &Askable) -> Looked<Landed> {
-        let question = askable.question();
+    async fn look(&self, asking: &Asking) -> Looked<Landed> {
+        let question = asking.question();
         match self.ask_around(question).await {
-            Found::Answer(held) if held.freshness(self.upstream.now()).is_fresh() => Looked::Found(Ok(held)),
+            Found::Answer(held) if held.freshness(self.upstream.now()).is_fresh() => {
+                Looked::Found(Landed::elsewhere(Ok(held)))
+            }
             Found::Flying(until) => Looked::Asked(until),
             Found::Failed(fault, until) => {
                 let rest = until.saturating_duration_since(Instant::now());
                 self.sickbed.lay(question, fault.clone(), rest);
-                Looked::Found(Err(fault))
+                Looked::Found(Landed::elsewhere(Err(fault)))
             }
             Found::Answer(_) | Found::Nothing => Looked::Nothing,
         }
     }
 
-    async fn release(&self, askable: Askable) {
+    async fn release(&self, asking: Asking) {
         if let Some(fleet) = &self.fleet {
-            fleet.release(askable.question()).await;
+            fleet.release(asking.question()).await;
         }
     }
 }
@@ -106,34 +136,61 @@ impl Flights {
         found
     }
 
-    pub(super) fn lay(&self, askable: &Askable, fault: &Fault) {
-        self.sickbed.lay(askable.question(), fault.clone(), fault.kind.rest());
+    pub(super) fn lay(&self, question: &Question, fault: &Fault) {
+        self.sickbed.lay(question, fault.clone(), fault.kind.rest());
+    }
+
+    /// One line per call: on whose turn, what it asked and how it ended, so that the sum over tenants is the vendor's
+    /// count.
+    fn record(&self, asking: &Asking, leg: &Leg, sent: &Sent) {
+        if let Err(fault) = &sent.result {
+            let latest = Some((self.upstream.now(), fault.clone()));
+            *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = latest;
+        }
+        if sent.result.as_ref().is_err_and(|fault| fault.kind == Kind::Unreachable) {
+            // Nothing was sent, so it is no call.
+            tracing::warn!(tenant = %leg.tenant, leg = leg.number, "no connection to the upstream");
+            return;
+        }
+        let question = asking.question();
+        let outcome = outcome(sent);
+        self.metrics.call(&leg.tenant, outcome, sent.cost.took);
+        if sent.result.is_ok() {
+            self.metrics.succeeded(self.upstream.now());
+        }
+        tracing::info!(
+            target: "sluice::audit",
+            tenant = %leg.tenant,
+            app_id = %question.app(),
+            from = ?question.window().from(),
+            to = ?question.window().to(),
+            dimension = question.dimension().as_str(),
+            leg = leg.number,
+            slot = sent.cost.slot,
+            key_id = sent.cost.key_id,
+            outcome,
+            upstream_code = sent.result.as_ref().err().and_then(|fault| fault.code).map(crate::upstream::Code::as_str),
+            upstream_request_id = sent.cost.request_id,
+            trace_id = asking.trace.id(),
+            took_ms = milliseconds(sent.cost.took),
+            "upstream call"
+        );
     }
 }
 
-/// One line per call: on whose turn, what it asked and how it ended, so that the sum over tenants is the vendor's count.
-fn record(askable: &Askable, leg: &Leg, sent: &Sent) {
-    if sent.result.as_ref().is_err_and(|fault| fault.kind == Kind::Unreachable) {
-        // Nothing was sent, so it is no call.
-        tracing::warn!(tenant = %leg.tenant, leg = leg.number, "no connection to the upstream");
-        return;
-    }
-    let question = askable.question();
-    let outcome = sent.result.as_ref().map_or_else(|fault| fault.kind.label(), |_| "answered");
-    tracing::info!(
-        target: "sluice::audit",
-        tenant = %leg.tenant,
-        app_id = %question.app(),
-        from = ?question.window().from(),
-        to = ?question.window().to(),
-        dimension = question.dimension().as_str(),
-        leg = leg.number,
-        outcome,
-        upstream_code = sent.result.as_ref().err().and_then(|fault| fault.code).map(crate::upstream::Code::as_str),
-        upstream_request_id = sent.cost.request_id,
-        took_ms = milliseconds(sent.cost.took),
-        "upstream call"
-    );
+fn outcome(sent: &Sent) -> &'static str {
+    sent.result.as_ref().map_or_else(|fault| fault.kind.label(), |_| "answered")
+}
+
+/// What the span of a call tells.
+fn attributes(leg: &Leg, sent: &Sent) -> Vec<Attribute> {
+    let mut attributes: Vec<Attribute> = vec![
+        ("sluice.tenant", leg.tenant.to_string().into()),
+        ("sluice.leg", i64::from(leg.number).into()),
+        ("sluice.outcome", outcome(sent).into()),
+    ];
+    attributes.extend(sent.cost.request_id.clone().map(|id| ("sluice.upstream_request_id", id.into())));
+    attributes
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -3,13 +3,14 @@
 //! In: a token, an app, a raw query string and the caller's terms. Out: `Served`, or the one `Refusal` that says whose
 //! doing it is. Knows every stage and nothing of HTTP.
 
+mod asking;
 mod crew;
 mod refusal;
 mod replicas;
 mod served;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,17 +18,19 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use self::crew::Flights;
+use self::asking::Asking;
+use self::crew::{Cost, Flights, Landed};
 pub use self::refusal::Refusal;
-pub use self::served::{Served, Via};
+pub use self::served::{Served, Spent, Via};
 use crate::auth::{Authenticator, Caller};
 use crate::budget::Budget;
 use crate::cache::{Cache, Held, Purge, Sickbed};
 use crate::fleet::Fleet;
-use crate::query::{self, Askable, Asked};
+use crate::query::{self, Asked, Question};
 use crate::queue::{Joined, Outcome, Queue, Stake};
+use crate::telemetry::{Lookup, Telemetry, Trace};
 use crate::tenancy::{Acting, Grant, Registry, Tenant, Wanted};
-use crate::upstream::{Fault, Upstream};
+use crate::upstream::{self, Credentials, Fault, Upstream};
 
 /// Who may ask for what. A reload swaps it whole; a request keeps the one it began with.
 #[derive(Debug)]
@@ -46,12 +49,14 @@ pub struct Visit {
 }
 
 /// How a caller wants to be answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Terms {
     /// The longest wait for a slot; `None` for the longest allowed.
     pub patience: Option<Duration>,
     /// Never spend budget.
     pub only_if_cached: bool,
+    /// Where the request stands in its trace.
+    pub trace: Trace,
 }
 
 /// What the pipeline is built of.
@@ -71,14 +76,17 @@ pub struct Parts {
     pub queue: crate::queue::Config,
     /// The vendor, who also knows the time where our clock is wrong.
     pub upstream: Upstream,
+    /// Where all of it is told.
+    pub telemetry: Telemetry,
 }
 
 /// All stages. Cheap to share by `Arc`.
 pub struct Pipeline {
     policy: ArcSwap<Policy>,
     budget: Budget,
-    queue: Queue<Askable, Result<Held, Fault>>,
+    queue: Queue<Asking, Landed>,
     max_wait: Duration,
+    telemetry: Telemetry,
     flights: Arc<Flights>,
     /// Purges that the other replicas have not heard of.
     untold: Mutex<Vec<Purge>>,
@@ -97,12 +105,16 @@ impl Pipeline {
             sickbed: Sickbed::default(),
             rules: parts.rules,
             fleet: parts.fleet.map(Arc::new),
+            metrics: parts.telemetry.metrics.clone(),
+            tracing: parts.telemetry.tracing.clone(),
+            last_fault: Mutex::default(),
         };
         Self {
             policy: ArcSwap::from_pointee(parts.policy),
             budget: parts.budget,
             queue,
             max_wait,
+            telemetry: parts.telemetry,
             flights: Arc::new(flights),
             untold: Mutex::default(),
             behind: Notify::new(),
@@ -135,38 +147,43 @@ impl Pipeline {
         let fresh = |held: &mut Held| held.freshness(now).is_fresh();
         let mut held = self.flights.cache.get(asked.question());
         if let Some(held) = held.take_if(fresh) {
-            return Ok(self.served(grant, asked, held, Via::Hit));
+            self.telemetry.metrics.lookup(Lookup::Hit);
+            return Ok(self.served(grant, asked, held, Via::Hit, Spent::default()));
         }
+        self.telemetry.metrics.lookup(if held.is_some() { Lookup::Stale } else { Lookup::Miss });
         let askable = asked.question().askable(now, rules);
         if terms.only_if_cached || askable.is_err() {
             // It will not be asked; another replica may hold it all the same.
             let mut elsewhere = self.flights.held_elsewhere(asked.question()).await;
             if let Some(held) = elsewhere.take_if(fresh) {
-                return Ok(self.served(grant, asked, held, Via::Hit));
+                return Ok(self.served(grant, asked, held, Via::Hit, Spent::default()));
             }
         }
         if terms.only_if_cached {
             return Err(Refusal::NotCached);
         }
-        let askable = askable.map_err(Refusal::Invalid)?;
+        let asking = Asking { askable: askable.map_err(Refusal::Invalid)?, trace: terms.trace };
         let patience = terms.patience.unwrap_or(self.max_wait).min(self.max_wait);
         // Who has something to be served is not kept waiting for a question that failed a moment ago, nor for the store.
         let rests = !held.as_ref().is_some_and(|stale| self.serves_on_error(stale));
-        let fetched = self.fetch(&askable, grant.tenant(), patience, rests).await;
+        let fetched = self.fetch(&asking, grant.tenant(), patience, rests).await;
         match (fetched, held) {
-            (Ok(Fetched { held, how }), stale) => {
+            (Ok(Fetched { held, how, spent }), stale) => {
                 let via = match how {
                     How::Flight { joined } => Via::fetched(stale.is_some(), joined),
                     How::Shelf => Via::Hit,
                 };
-                Ok(self.served(grant, asked, held, via))
+                Ok(self.served(grant, asked, held, via, spent))
             }
             (Err(refusal), stale) => {
+                if refusal.is_of_the_queue() {
+                    self.telemetry.metrics.refused(grant.tenant().id(), refusal.label());
+                }
                 // Looking for a fresh answer, another replica's stale one may have been found.
                 let stale = stale.or_else(|| self.flights.cache.get(asked.question()));
                 let stands_in = stale.filter(|stale| refusal.lets_stale_serve() && self.serves_on_error(stale));
                 let via = Via::StaleOnError(refusal.label());
-                stands_in.map(|stale| self.served(grant, asked, stale, via)).ok_or(refusal)
+                stands_in.map(|stale| self.served(grant, asked, stale, via, Spent::default())).ok_or(refusal)
             }
         }
     }
@@ -175,14 +192,15 @@ impl Pipeline {
     /// store, where patience allows.
     async fn fetch(
         &self,
-        askable: &Askable,
+        asking: &Asking,
         tenant: &Tenant,
         patience: Duration,
         rests: bool,
     ) -> Result<Fetched, Refusal> {
-        let deadline = Instant::now() + patience;
+        let began = Instant::now();
+        let deadline = began + patience;
         loop {
-            while let Some(sick) = self.flights.sickbed.get(askable.question()) {
+            while let Some(sick) = self.flights.sickbed.get(asking.question()) {
                 if sick.until > deadline || !rests {
                     return Err(Refusal::Upstream(sick.fault));
                 }
@@ -194,11 +212,13 @@ impl Pipeline {
             }
             let stake = Stake { tenant: tenant.id().clone(), weight: tenant.weight() };
             let patience = deadline.saturating_duration_since(Instant::now());
-            let seat = match self.queue.join(askable, &stake, patience, || self.fresh(askable).map(Ok)) {
+            let held = || self.fresh(asking).map(|held| Landed::elsewhere(Ok(held)));
+            let seat = match self.queue.join(asking, &stake, patience, held) {
                 Joined::Seated(seat) => seat,
                 Joined::Held(landed) => {
-                    let joined = |held| Fetched { held, how: How::Flight { joined: true } };
-                    return landed.map(joined).map_err(Refusal::Upstream);
+                    let how = How::Flight { joined: true };
+                    let fetched = |held| Fetched { held, how, spent: Spent::default() };
+                    return landed.brought.map(fetched).map_err(Refusal::Upstream);
                 }
                 Joined::Exhausted(wait) => return Err(self.exhausted(wait)),
                 Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }),
@@ -210,13 +230,21 @@ impl Pipeline {
                 wait = self.budget.goes_away(), if !rests => return Err(Refusal::BudgetUnavailable { wait }),
             };
             match outcome {
-                Outcome::Landed(Ok(held)) => return Ok(Fetched { held, how: How::Flight { joined } }),
-                Outcome::Found(Ok(held)) => return Ok(Fetched { held, how: How::Shelf }),
+                Outcome::Landed(Landed { brought: Ok(held), cost }) => {
+                    let spent = spent(cost, began, joined);
+                    if spent.calls > 0 {
+                        self.telemetry.metrics.waited(tenant.id(), spent.waited);
+                    }
+                    return Ok(Fetched { held, how: How::Flight { joined }, spent });
+                }
+                Outcome::Found(Landed { brought: Ok(held), .. }) => {
+                    return Ok(Fetched { held, how: How::Shelf, spent: Spent::default() });
+                }
                 // It failed at another replica a moment ago, and rests.
-                Outcome::Found(Err(fault)) => self.lay_if_up(askable, &fault),
-                Outcome::Landed(Err(fault)) => {
+                Outcome::Found(Landed { brought: Err(fault), .. }) => self.lay_if_up(asking.question(), &fault),
+                Outcome::Landed(Landed { brought: Err(fault), .. }) => {
                     // Also where the flight goes on for those with more patience: the next impatient one is told the same.
-                    self.lay_if_up(askable, &fault);
+                    self.lay_if_up(asking.question(), &fault);
                     return Err(Refusal::Upstream(fault));
                 }
                 Outcome::Exhausted(wait) => return Err(self.exhausted(wait)),
@@ -234,9 +262,9 @@ impl Pipeline {
         }
     }
 
-    fn lay_if_up(&self, askable: &Askable, fault: &Fault) {
-        if self.flights.sickbed.get(askable.question()).is_none() {
-            self.flights.lay(askable, fault);
+    fn lay_if_up(&self, question: &Question, fault: &Fault) {
+        if self.flights.sickbed.get(question).is_none() {
+            self.flights.lay(question, fault);
         }
     }
 
@@ -244,8 +272,8 @@ impl Pipeline {
         self.flights.upstream.now()
     }
 
-    fn fresh(&self, askable: &Askable) -> Option<Held> {
-        let held = self.flights.cache.get(askable.question())?;
+    fn fresh(&self, asking: &Asking) -> Option<Held> {
+        let held = self.flights.cache.get(asking.question())?;
         held.freshness(self.now()).is_fresh().then_some(held)
     }
 
@@ -253,9 +281,9 @@ impl Pipeline {
         stale.freshness(self.now()).serves_on_error(self.flights.cache.stale_if_error())
     }
 
-    fn served(&self, grant: Grant, asked: Asked, held: Held, via: Via) -> Served {
+    fn served(&self, grant: Grant, asked: Asked, held: Held, via: Via, spent: Spent) -> Served {
         let freshness = held.freshness(self.now());
-        Served { grant, asked, answer: held.answer, freshness, via }
+        Served { grant, asked, answer: held.answer, freshness, via, spent }
     }
 
     /// Takes no new questions and tells all who wait for a turn that it will not come.
@@ -276,6 +304,26 @@ impl Pipeline {
     /// The longest a call may take.
     pub fn call_time(&self) -> Duration {
         self.flights.upstream.timeout()
+    }
+
+    /// Has new credentials tried on the next question, and put in force if the vendor takes them.
+    pub fn propose_credentials(&self, credentials: Credentials) {
+        self.flights.upstream.propose_credentials(credentials);
+    }
+
+    /// How the master key stands.
+    pub fn key_standing(&self) -> upstream::Standing {
+        self.flights.upstream.key_standing()
+    }
+
+    /// What a call failed of last, and when.
+    pub fn last_fault(&self) -> Option<(Timestamp, Fault)> {
+        self.flights.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What is told of all this.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// How the slots stand.
@@ -307,6 +355,13 @@ impl Pipeline {
 struct Fetched {
     held: Held,
     how: How,
+    spent: Spent,
+}
+
+/// What a flight cost one of its callers: its calls count for the one who asked first.
+fn spent(cost: Cost, began: Instant, joined: bool) -> Spent {
+    let waited = cost.departed.map_or(Duration::ZERO, |departed| departed.saturating_duration_since(began));
+    Spent { waited, calls: if joined { 0 } else { cost.calls } }
 }
 
 /// Where a fetched answer came from.

@@ -104,6 +104,14 @@ impl Refusal {
         }
     }
 
+    /// Whether it is a turn that was not to be had.
+    pub(super) fn is_of_the_queue(&self) -> bool {
+        matches!(
+            self,
+            Self::BudgetExhausted { .. } | Self::LineFull { .. } | Self::BudgetUnavailable { .. } | Self::Draining
+        )
+    }
+
     /// Whether a stale answer is better than this: when the caller did nothing wrong.
     pub(super) fn lets_stale_serve(&self) -> bool {
         self.blame() != Blame::Caller

@@ -8,11 +8,12 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Pipeline;
+use super::asking::Asking;
+use super::crew::Landed;
 use crate::auth::{Revocation, TooMany};
 use crate::cache::Purge;
 use crate::fleet::{self, Fleet, Heard, Reach};
-use crate::query::Askable;
-use crate::store::{Away, News, State};
+use crate::store::{self, Away, News, State};
 
 /// Well within a flight's lease.
 const RENEW: Duration = Duration::from_secs(1);
@@ -50,6 +51,13 @@ impl Pipeline {
         Ok(Reach::HereForNow)
     }
 
+    /// Connects to the store the next time with another password, where there is a store.
+    pub fn renew_store_credentials(&self, config: Option<store::Config>) {
+        if let (Some(fleet), Some(config)) = (&self.flights.fleet, config) {
+            fleet.renew_credentials(config);
+        }
+    }
+
     /// How the store stands, where there is one.
     pub fn store_standing(&self) -> Option<fleet::Standing> {
         self.flights.fleet.as_ref().map(|fleet| fleet.standing())
@@ -81,14 +89,15 @@ impl Pipeline {
             Heard::Landed(question, held) => {
                 self.flights.cache.adopt(&question, held.clone());
                 self.flights.sickbed.rise(&question);
-                self.queue.landed_elsewhere(&question.asked_elsewhere(), &Ok(held));
+                let asking = Asking::from(question.asked_elsewhere());
+                self.queue.landed_elsewhere(&asking, &Landed::elsewhere(Ok(held)));
             }
             Heard::Failed(question, fault) => {
-                let askable = question.asked_elsewhere();
-                self.lay_if_up(&askable, &fault);
-                self.queue.landed_elsewhere(&askable, &Err(fault));
+                self.lay_if_up(&question, &fault);
+                let asking = Asking::from(question.asked_elsewhere());
+                self.queue.landed_elsewhere(&asking, &Landed::elsewhere(Err(fault)));
             }
-            Heard::Released(question) => self.queue.released_elsewhere(&question.asked_elsewhere()),
+            Heard::Released(question) => self.queue.released_elsewhere(&question.asked_elsewhere().into()),
             Heard::Purged(purge) => self.flights.cache.purge(purge),
             Heard::Revoked(revocation) => {
                 if let Err(too_many) = self.policy().authenticator.revoke(revocation) {
@@ -104,7 +113,7 @@ impl Pipeline {
         loop {
             ticks.tick().await;
             let flights = self.queue.flights();
-            fleet.renew(flights.iter().map(Askable::question)).await;
+            fleet.renew(flights.iter().map(Asking::question)).await;
         }
     }
 

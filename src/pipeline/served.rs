@@ -1,5 +1,7 @@
 //! An answer on its way out, with everything the headers tell about it.
 
+use std::time::Duration;
+
 use crate::cache::Freshness;
 use crate::model::Answer;
 use crate::query::Asked;
@@ -18,6 +20,17 @@ pub struct Served {
     pub freshness: Freshness,
     /// How it came.
     pub via: Via,
+    /// What it took.
+    pub spent: Spent,
+}
+
+/// What an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// How long the question waited for its turn.
+    pub waited: Duration,
+    /// Calls that were sent for this request and not for one before it.
+    pub calls: u32,
 }
 
 /// How an answer came: the one vocabulary of header, log and metrics.

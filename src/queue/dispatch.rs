@@ -30,6 +30,8 @@ pub struct Leg {
     pub tenant: TenantId,
     /// 1 for the first try.
     pub number: u32,
+    /// When the first try had its turn.
+    pub departed: Instant,
     /// When the flight ends, whatever leg it is on.
     pub until: Instant,
 }
@@ -136,12 +138,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         };
         let entry = entries.get_mut(&question)?;
         let now = Instant::now();
-        let until = *entry.first_departure.get_or_insert(now) + self.flight_time;
+        let departed = *entry.first_departure.get_or_insert(now);
+        let until = departed + self.flight_time;
         let over = if now < until { None } else { entry.brought.take() };
         entry.stage = Stage::Flying;
         entry.legs += 1;
         entry.progress.send_replace(Progress::Flying);
-        Some((question, Leg { tenant, number: entry.legs, until }, over))
+        Some((question, Leg { tenant, number: entry.legs, departed, until }, over))
     }
 
     /// Puts the question before all others of its tenants; `None` where nobody would wait for it.

@@ -6,6 +6,7 @@
 #![allow(clippy::option_option, reason = "outside: whether it could be read; inside: whether it was there")]
 
 mod amounts;
+mod changes;
 mod environment;
 mod include;
 mod locate;
@@ -26,6 +27,7 @@ mod words;
 use std::fmt;
 use std::path::Path;
 
+pub use self::changes::Change;
 pub use self::mistake::Mistakes;
 pub use self::named_files::ConfiguredFile;
 pub use self::print::Resolved;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::changes::hash;
 use super::mistake::Origin;
 use super::node::{Node, Value};
 use super::scalars::text_of;
@@ -58,7 +59,12 @@ impl Section<'_> {
         };
         self.ledger.files.push(path.clone());
         match read_file(&path) {
-            Ok(bytes) => Some(Some(ConfiguredFile { path, bytes })),
+            Ok(bytes) => {
+                if let Some(node) = self.table.get_mut(key) {
+                    node.content = Some(hash(&bytes));
+                }
+                Some(Some(ConfiguredFile { path, bytes }))
+            }
             Err(fault) => {
                 self.note(key, format!("{} cannot be read: {fault}", path.display()));
                 None

@@ -19,6 +19,8 @@ pub(super) struct Node {
     pub(super) rank: usize,
     /// It was read as a secret and is never printed.
     pub(super) secret: bool,
+    /// The hash of what the file held that it names, where it was read.
+    pub(super) content: Option<u64>,
 }
 
 pub(super) enum Value {
@@ -171,7 +173,7 @@ mod tests {
     use super::*;
 
     fn node(value: Value, rank: usize) -> Node {
-        Node { value, origin: Some(Origin::Default { line: rank }), rank, secret: false }
+        Node { value, origin: Some(Origin::Default { line: rank }), rank, secret: false, content: None }
     }
 
     fn table(entries: Vec<(&str, Value)>, rank: usize) -> Table {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::changes::{Change, Inventory};
 use super::node::{Node, Standing, Table, Value};
 use super::spelling::{joined, written_key, written_text};
 
@@ -17,6 +18,7 @@ const HIDDEN: &str = "***";
 pub struct Resolved {
     root: Table,
     files: Vec<PathBuf>,
+    inventory: Inventory,
 }
 
 /// How a value is laid out in its table.
@@ -28,8 +30,9 @@ enum Layout {
 
 impl Resolved {
     pub(super) fn new(mut root: Table, files: Vec<PathBuf>) -> Self {
+        let inventory = Inventory::of(&root);
         redact(&mut root);
-        Self { root, files }
+        Self { root, files, inventory }
     }
 
     /// All settings as TOML text, with `***` for every secret.
@@ -37,6 +40,16 @@ impl Resolved {
         let mut out = String::new();
         write_table(&mut out, "", &self.root);
         out
+    }
+
+    /// What another reading has different, by key.
+    pub fn changes(&self, after: &Self) -> Vec<Change> {
+        self.inventory.changes(&after.inventory)
+    }
+
+    /// What is in force once of a newer reading only those keys were applied that `applies` at once.
+    pub fn overlaid(&self, newer: Self, applies: impl Fn(&str) -> bool) -> Self {
+        Self { inventory: self.inventory.overlaid(newer.inventory, applies), ..newer }
     }
 
     /// Every file that was read, for whoever watches them for changes.

@@ -115,6 +115,7 @@ fn separate_commas(node: &mut Node) {
         origin: node.origin.clone(),
         rank: node.rank,
         secret: false,
+        content: None,
     };
     let elements = if text.trim().is_empty() { Vec::new() } else { text.split(',').map(element).collect() };
     node.value = Value::List(elements);

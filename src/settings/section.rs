@@ -34,8 +34,13 @@ impl<'a> Section<'a> {
         let path = self.key_path(key);
         self.table.asked.insert(key.to_owned());
         let made = |standing| Value::Table(Table::standing(standing));
-        let node =
-            self.table.entry(key, || Node { value: made(Standing::Implied), origin: None, rank: 0, secret: false });
+        let node = self.table.entry(key, || Node {
+            value: made(Standing::Implied),
+            origin: None,
+            rank: 0,
+            secret: false,
+            content: None,
+        });
         if !matches!(node.value, Value::Table(_)) {
             let message = format!("is {}, but a table is wanted", node.value.kind());
             self.ledger.note(path.as_str(), node.origin.clone(), message);
@@ -85,7 +90,7 @@ impl<'a> Section<'a> {
         let source = Source { kind: SourceKind::Defaults, rank: 0 };
         let value = source.value(value).expect("an assumed value is TOML");
         let origin = self.origin.clone();
-        self.table.entry(key, || Node { value, origin, rank: 0, secret: false });
+        self.table.entry(key, || Node { value, origin, rank: 0, secret: false, content: None });
     }
 
     /// Whether anything is written under this key. Asking does not make the key a known one.

@@ -32,7 +32,7 @@ impl Source<'_> {
     }
 
     pub(super) fn node(&self, value: Value, line: usize) -> Node {
-        Node { value, origin: Some(self.origin(line)), rank: self.rank, secret: false }
+        Node { value, origin: Some(self.origin(line)), rank: self.rank, secret: false, content: None }
     }
 
     /// Reads a whole document. Statements with a syntax fault are reported and left out.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use redis::Msg;
 use redis::aio::{PubSubSink, PubSubStream};
@@ -28,7 +29,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// The task's side of a store.
 pub struct Keeper {
     store: Store,
-    config: Config,
     trouble: mpsc::UnboundedReceiver<Trouble>,
     beat: Script,
     first: Option<Lines>,
@@ -58,9 +58,10 @@ impl Keeper {
             state: watch::Sender::new(away),
             news: broadcast::Sender::new(NEWS_KEPT),
             trouble,
+            config: ArcSwap::from_pointee(config),
         }));
         let beat = Script::new("beat", include_str!("beat.lua"));
-        let mut keeper = Self { store, config, trouble: troubles, beat, first: None, again: false };
+        let mut keeper = Self { store, trouble: troubles, beat, first: None, again: false };
         match keeper.dial().await {
             Ok(lines) => {
                 keeper.connected(&lines);
@@ -111,7 +112,8 @@ impl Keeper {
     }
 
     async fn dial(&self) -> Result<Lines, DialFailed> {
-        match timeout(DIAL_DEADLINE, self.config.dial()).await {
+        let config = self.store.0.config.load_full();
+        match timeout(DIAL_DEADLINE, config.dial()).await {
             Ok(Ok(lines)) => Ok(lines),
             Ok(Err(fault)) => {
                 Err(DialFailed { refuses: matches!(fault, DialFault::Evicts(_)), reason: fault.to_string() })

@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use redis::ErrorKind;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, timeout};
@@ -29,6 +30,7 @@ pub use self::news::{News, Topic};
 pub use self::reply::Reply;
 pub use self::script::{Arguments, Script};
 
+use self::address::Address;
 use self::dial::Line;
 use self::witness::Witness;
 
@@ -52,6 +54,8 @@ struct Shared {
     state: watch::Sender<State>,
     news: broadcast::Sender<News>,
     trouble: mpsc::UnboundedSender<Trouble>,
+    /// How to connect the next time.
+    config: ArcSwap<Config>,
 }
 
 /// Whether the store can be reached.
@@ -96,6 +100,15 @@ impl Store {
     /// The hosts as configured, for the operator.
     pub fn hosts(&self) -> &str {
         &self.0.hosts
+    }
+
+    /// Connects the next time with the password and the authorities of another configuration. Where it leads, and what is
+    /// open, stay as they are.
+    pub fn renew_credentials(&self, config: Config) {
+        let now = self.0.config.load();
+        let address = Address { password: config.address.password, ..now.address.clone() };
+        let renewed = Config { address, authorities: config.authorities, ..Config::clone(&now) };
+        self.0.config.store(Arc::new(renewed));
     }
 
     /// The whole name of a key, for scripts that build names.

@@ -1,16 +1,18 @@
-//! `[telemetry]`: how much is logged, and in which form.
+//! `[telemetry]`: how much is logged, in which form, and where spans go.
 
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::Section;
 
-/// What the log looks like.
+/// What is told, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// A level, or `tracing` directives such as `info,sluice::access=warn`.
     pub log: String,
     /// The form of a line.
     pub format: Format,
+    /// The base URL of an OpenTelemetry collector (OTLP over HTTP), such as `http://collector:4318`.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of a log line.
@@ -32,9 +34,17 @@ impl Config {
             })
         });
         let format = section.choice("format", &[("json", Format::Json), ("pretty", Format::Pretty)]);
-        section.absent("otlp_endpoint", "this version does not export traces; leave this out")?;
-        Some(Self { log: log?, format: format? })
+        let otlp_endpoint = section.optional_parsed("otlp_endpoint", collector);
+        Some(Self { log: log?, format: format?, otlp_endpoint: otlp_endpoint? })
     }
+}
+
+fn collector(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
+    let plain = !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'@'));
+    plain
+        .then(|| text.to_owned())
+        .ok_or_else(|| "not the base URL of a collector; write for example \"http://collector:4318\"".to_owned())
 }
 
 /// A word alone is a level. The filter's own reader would take any other for the name of a target, and a slip of the

@@ -1,22 +1,41 @@
-//! Logs: one line an event, JSON or for people, on standard output. Every line is written by `tracing`; the layers of
-//! the path choose the words, this module only how they look.
+//! What the gateway tells of itself: log lines, counts, and where a request stands in its trace. The layers of the path
+//! choose the words; this module only how they leave, and that nobody ever waits for it.
 
 mod config;
+mod log;
+mod metrics;
+mod spans;
+mod trace;
 
-use std::io::{self, IsTerminal as _};
-
-use tracing_subscriber::EnvFilter;
+use opentelemetry_otlp::ExporterBuildError;
 
 pub use self::config::{Config, Format};
+pub use self::log::Log;
+pub use self::metrics::{Lookup, Metrics, RequestLabels};
+pub use self::spans::SpanCounts;
+pub use self::trace::{Attribute, Trace, Tracing};
 
-/// Starts the log of this process. A second start is ignored: there is one log.
-pub fn start(config: &Config) {
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&config.log)).with_writer(io::stdout);
-    let started = match config.format {
-        Format::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
-        Format::Pretty => builder.compact().with_ansi(io::stdout().is_terminal()).try_init(),
-    };
-    if started.is_err() {
-        tracing::debug!("the log was started before");
+/// All of it. Cloning shares it; the default counts, and neither logs nor exports.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry {
+    /// The log of this process.
+    pub log: Log,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where spans go.
+    pub tracing: Tracing,
+}
+
+impl Telemetry {
+    /// Starts the log of this process, and the export of spans where one is configured.
+    pub fn start(config: &Config) -> Result<Self, ExporterBuildError> {
+        let tracing = config.otlp_endpoint.as_deref().map(Tracing::to).transpose()?.unwrap_or_default();
+        Ok(Self { log: Log::start(config), metrics: Metrics::default(), tracing })
+    }
+
+    /// Lets out what still waits to be told, for a few seconds at most.
+    pub fn end(self) {
+        self.tracing.end();
+        self.log.end();
     }
 }

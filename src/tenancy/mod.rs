@@ -55,6 +55,11 @@ impl Registry {
         self.0.contains_key(&TenantId::new(id))
     }
 
+    /// The ids of all tenants, in no order.
+    pub fn ids(&self) -> impl Iterator<Item = &TenantId> {
+        self.0.keys()
+    }
+
     /// The AppIds that any tenant knows by this name or id: for the operator, who belongs to none.
     pub fn app_ids(&self, word: &str) -> Vec<AppId> {
         let mut ids: Vec<_> = self.0.values().filter_map(|tenant| Some(tenant.by_word.get(word)?.id.clone())).collect();

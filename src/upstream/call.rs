@@ -1,11 +1,9 @@
 //! One call: sign, send, watch the guard, read at most so much, say what it meant.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, DATE, HOST, HeaderValue};
 use reqwest::{RequestBuilder, Response};
@@ -13,6 +11,7 @@ use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::connection::Connection;
+use super::keyring::{Keyring, Standing};
 use super::sign::{self, Draft, sign};
 use super::skew::Skew;
 use super::wire::{self, Meaning};
@@ -21,6 +20,7 @@ use crate::budget::{InFlight, Late, Permit};
 use crate::clock::Clock;
 use crate::model::Answer;
 use crate::query::{self, Askable, Question};
+use crate::telemetry::Trace;
 
 /// A few hundred regions of a hundred bytes make a large distribution.
 const LARGEST_ANSWER: usize = 1024 * 1024;
@@ -33,7 +33,7 @@ const JSON: &str = "application/json";
 #[derive(Debug)]
 pub struct Upstream {
     config: Config,
-    credentials: ArcSwap<Credentials>,
+    keyring: Keyring,
     host: String,
     connection: Connection,
     skew: Skew,
@@ -54,6 +54,10 @@ pub struct Sent {
 /// What a call took, for logs and audits.
 #[derive(Clone, Debug)]
 pub struct Cost {
+    /// Which of the budget's slots it took.
+    pub slot: usize,
+    /// The key that it was signed with, as `Credentials::masked_id` shows it.
+    pub key_id: String,
     /// The vendor's id of the call, where it gave a sane one.
     pub request_id: Option<String>,
     /// From the sending to the end.
@@ -68,8 +72,8 @@ impl Upstream {
             (host, _) => host.unwrap_or_default().to_owned(),
         };
         let connection = Connection::new(config.timeout)?;
-        let credentials = ArcSwap::from_pointee(config.credentials.clone());
-        Ok(Self { config, credentials, host, connection, skew: Skew::default(), clock })
+        let keyring = Keyring::new(config.credentials.clone(), clock.now());
+        Ok(Self { config, keyring, host, connection, skew: Skew::default(), clock })
     }
 
     /// The time, by the vendor's clock where ours was found wrong: what it decides, it decides by that one.
@@ -82,6 +86,16 @@ impl Upstream {
         self.config.timeout
     }
 
+    /// Has new credentials tried on the next question, and put in force if the vendor takes them.
+    pub fn propose_credentials(&self, credentials: Credentials) {
+        self.keyring.propose(credentials, self.clock.now());
+    }
+
+    /// How the master key stands.
+    pub fn key_standing(&self) -> Standing {
+        self.keyring.standing()
+    }
+
     /// Asks the question, ending by `until` at the latest. `Late` gives the permit's slot back unused.
     pub async fn call(
         &self,
@@ -89,12 +103,17 @@ impl Upstream {
         question: &Askable,
         rules: &query::Config,
         until: Instant,
+        trace: &Trace,
     ) -> Result<Sent, Late> {
         let now = self.now();
         let question = question.question();
         let settled = question.settles_at(rules).as_second() <= now.as_second();
         let signed_with = self.skew.seconds();
-        let request = self.request(wire::body(question, &self.config.names));
+        let loan = self.keyring.borrow();
+        let credentials = &loan.key.credentials;
+        let request = self.request(wire::body(question, &self.config.names), credentials);
+        let request = trace.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let (slot, key_id) = (permit.slot(), credentials.masked_id());
         let opened = self.connection.opened();
         let in_flight = permit.send()?;
         let start = Instant::now();
@@ -114,8 +133,9 @@ impl Upstream {
             Err(_elapsed) => Read::nothing(Kind::TimedOut),
         };
         let Read { meaning: Meaning { regions, request_id }, may_pass } = read;
+        let may_pass = loan.judge(regions.as_ref().err(), self.clock.now()) || may_pass;
         let result = regions.map(|regions| Answer::new(&regions, now, settled));
-        Ok(Sent { result, may_pass, cost: Cost { request_id, took: start.elapsed() } })
+        Ok(Sent { result, may_pass, cost: Cost { slot, key_id, request_id, took: start.elapsed() } })
     }
 
     /// Reads a reply and lets the budget know of it.
@@ -156,8 +176,7 @@ impl Upstream {
     }
 
     /// The signed request. Signed anew for every call: the signature holds the time.
-    fn request(&self, body: Vec<u8>) -> RequestBuilder {
-        let credentials: Arc<Credentials> = self.credentials.load_full();
+    fn request(&self, body: Vec<u8>, credentials: &Credentials) -> RequestBuilder {
         let x_date = self.now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let body_hash = sign::body_hash(&body);
         let token = credentials.session_token.as_ref().map(ExposeSecret::expose_secret);
@@ -179,7 +198,7 @@ impl Upstream {
                 region: &self.config.region,
                 service: &self.config.service,
             },
-            &credentials,
+            credentials,
         );
         let mut url = self.config.endpoint.clone();
         url.set_query(Some(&signed.query));

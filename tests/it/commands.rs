@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Files, ISSUER_AND_TENANT, Process, sluice};
+use crate::support::{Files, ISSUER_AND_TENANT, Plan, Process, sluice};
 
 /// A complete configuration.
 fn good() -> String {
@@ -53,6 +53,48 @@ fn check_prints_all_of_what_would_run_with_secrets_masked() {
     ] {
         assert!(printed.contains(defaulted), "{defaulted} would run and is not printed:\n{printed}");
     }
+}
+
+#[test]
+fn check_against_another_tells_what_a_reload_would_change_and_what_a_restart() {
+    let files = Files::new(&good());
+    let running = files.path("running.toml");
+    let changed = good().replace("very-secret", "another-secret").replace("app-0", "app-9");
+    files.write("running.toml", &good());
+    files.write("sluice.toml", &format!("[queue]\nper_tenant = 7\n{changed}"));
+    let output = files.run(&["check", "--against", &running.display().to_string()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let expected = "\
+a reload changes:
+  tenants[red].apps[app-0].app_id: removed
+  tenants[red].apps[app-0].name: removed
+  tenants[red].apps[app-9].app_id: added, \"red0000000000000000\"
+  tenants[red].apps[app-9].name: added, \"app-9\"
+  upstream.secret_access_key: changed
+after a restart:
+  queue.per_tenant: 100 → 7
+";
+    assert_eq!(text(&output.stdout), expected);
+    files.write("running.toml", &std::fs::read_to_string(files.path("sluice.toml")).unwrap());
+    let same = files.run(&["check", "--against", &running.display().to_string()]);
+    assert_eq!(text(&same.stdout), "nothing would change\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_shows_a_running_gateway_and_says_so_where_there_is_none() {
+    let house = Plan::default().build().await;
+    let admin = format!("http://{}", house.gateway.addresses().admin);
+    let shown = tokio::task::spawn_blocking(move || sluice(&["status", "--admin", &admin]).output().unwrap());
+    let shown = shown.await.unwrap();
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let page = text(&shown.stdout);
+    assert!(
+        page.starts_with("sluice ") && page.contains("2 slots taken") && page.contains("https://sso.test"),
+        "{page}"
+    );
+    let nobody = sluice(&["status", "--admin", "http://127.0.0.1:9"]).output().unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("no gateway answers at http://127.0.0.1:9"), "{nobody:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,6 +222,7 @@ fn help_fits_a_terminal_of_eighty_columns() {
     for command in [
         &["--help"][..],
         &["serve", "--help"],
+        &["status", "--help"],
         &["demo", "--help"],
         &["check", "--help"],
         &["token", "--help"],

@@ -47,6 +47,7 @@ async fn sigterm_drops_readiness_serves_on_finishes_and_exits_with_0() {
     let upstream = start(Settings { latency: Duration::from_millis(1500), ..Settings::default() }).await.unwrap();
     let (mut process, asker, operator) = serving(&upstream.endpoint(), "1s", "1s").await;
     assert_eq!(operator.get("/readyz").await.status, 200);
+    assert_eq!(asker.get("/apps").await.header("connection"), "");
     let slow = {
         let asker = asker.clone();
         tokio::spawn(async move { asker.ask("app-0", &settled_day(0)).await })
@@ -57,7 +58,8 @@ async fn sigterm_drops_readiness_serves_on_finishes_and_exits_with_0() {
     sleep(Duration::from_millis(200)).await;
     let ready = operator.get("/readyz").await;
     assert_eq!((ready.status, &ready.json()["reasons"][0]), (503, &"draining".into()));
-    assert_eq!(asker.get("/apps").await.status, 200, "still serving");
+    let served = asker.get("/apps").await;
+    assert_eq!((served.status, served.header("connection")), (200, "close"), "still serving, and asking to leave");
     assert_eq!(slow.await.unwrap().status, 200, "what was under way is finished");
     assert_eq!(process.ended().await, Some(0));
     assert!(asker.try_send("GET", "/apps", "").await.is_err(), "the port is closed");

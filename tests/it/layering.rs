@@ -13,7 +13,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper", &["edge", "simulator"]),
     ("hyper_util", &["edge", "simulator"]),
     ("tower", &["edge", "upstream/connection.rs"]),
-    ("reqwest", &["upstream", "auth/provider"]),
+    ("reqwest", &["upstream", "auth/provider", "cli/status.rs"]),
     ("jsonwebtoken", &["auth"]),
     ("aws_lc_rs", &["auth"]),
     ("moka", &["cache", "auth/verified.rs"]),
@@ -25,7 +25,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sha2", &["upstream/sign.rs", "edge/etag.rs", "simulator"]),
     ("toml", &["settings"]),
     ("clap", &["cli"]),
-    ("tracing_subscriber", &["telemetry"]),
+    ("tracing_subscriber", &["telemetry/log.rs", "telemetry/config.rs"]),
+    ("tracing_appender", &["telemetry/log.rs"]),
+    ("prometheus_client", &["telemetry/metrics.rs", "edge/metrics.rs"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("rustls", &["edge/tls.rs"]),
+    ("tokio_rustls", &["edge/tls.rs", "edge/listener.rs"]),
+    ("notify", &["app/files.rs"]),
 ];
 
 fn src() -> PathBuf {

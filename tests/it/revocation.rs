@@ -112,7 +112,7 @@ async fn a_reload_changes_issuers_and_tenants_and_keeps_what_was_revoked() {
 
     files.write("sluice.toml", &text.replace("app-1", "app-9"));
     process.signal("HUP");
-    process.prints(|printed| printed.contains("\"reloaded: ").then_some(())).await;
+    process.prints(|printed| printed.contains("\"message\":\"reloaded\"").then_some(())).await;
     let after = ask(&green).await;
     assert!(after.status == 200 && after.text.contains("app-9"), "{after:?}");
     assert_eq!(ask(&red).await.status, 401, "still revoked");

@@ -1,5 +1,6 @@
 //! The ways to Redis: a password, TLS, sentinels, a cluster; and a Redis that is not there or not fit.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::audit::{Pardon, WHILE_AWAY, judge, kept};
@@ -37,6 +38,30 @@ async fn a_password_is_read_from_a_file() {
         let told = fleet.operator(replica).get("/status").await.text + &fleet.log(replica);
         assert!(!told.contains(password), "the password was told");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_password_is_read_while_connections_are_open_and_used_for_the_next() {
+    let _turn = turn().await;
+    let mut redis = Redis::new(Options { password: Some("the-old-one"), ..Options::default() });
+    redis.start().await;
+    let lines =
+        format!("{}\nredis_password_file = \"redis.password\"", at(&format!("redis://127.0.0.1:{}", redis.port())));
+    let fleet = Plan { files: vec![("redis.password", "the-old-one".to_owned())], ..Plan::of(&lines) }.start().await;
+    redis.cli(&["CONFIG", "SET", "requirepass", "the-new-one"]);
+    for replica in fleet.all() {
+        std::fs::write(Path::new(&fleet.config(replica)).with_file_name("redis.password"), "the-new-one").unwrap();
+        let operator = fleet.operator(replica);
+        let read = async || (operator.get("/status").await.json()["config"]["generation"] == 2).then_some(());
+        within(Duration::from_secs(10), "the new password", read).await;
+    }
+    for kind in ["normal", "pubsub"] {
+        let kill = ["-a", "the-new-one", "--no-auth-warning", "CLIENT", "KILL", "TYPE", kind];
+        let killed: usize = redis.cli(&kill).trim().parse().unwrap();
+        assert!(killed >= 3, "{killed} connections were cut");
+    }
+    fleet.connected().await;
+    share(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

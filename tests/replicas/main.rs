@@ -34,7 +34,7 @@ mod stampede;
 
 use std::time::Duration;
 
-use support::port;
+use support::{certificates, port};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, sleep};
 

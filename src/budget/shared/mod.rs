@@ -57,6 +57,7 @@ struct Book {
     overhead: Duration,
     sent: u64,
     throttled: u64,
+    foreign: u64,
 }
 
 /// A slot of ours.
@@ -76,7 +77,7 @@ impl Shared {
         let now = Instant::now();
         let overhead = guard.at(now);
         let frees = vec![now; config.calls];
-        let book = Book { guard, held: HashMap::new(), frees, overhead, sent: 0, throttled: 0 };
+        let book = Book { guard, held: HashMap::new(), frees, overhead, sent: 0, throttled: 0, foreign: 0 };
         let shared = Arc::new_cyclic(|own| Self {
             own: Weak::clone(own),
             store,
@@ -212,6 +213,8 @@ impl Shared {
             guard: book.guard.at(now),
             sent: book.sent,
             throttled: book.throttled,
+            foreign: book.foreign,
+            per: self.config.per,
         }
     }
 
@@ -300,7 +303,7 @@ impl Ledger for Shared {
         if throttled {
             let mut book = self.book();
             book.throttled += 1;
-            book.guard.widen(Instant::now());
+            book.foreign += u64::from(book.guard.widen(Instant::now()));
         }
         self.begin_second(ticket, Duration::ZERO, throttled, true);
     }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sluice::app::{Gateway, Past};
+use sluice::app::{Gateway, Host, Past};
 use sluice::auth::{Algorithm, NewToken, Shape};
 use sluice::clock::Clock;
 use sluice::config;
 use sluice::simulator::{self, Settings, Simulator};
+use sluice::telemetry::Telemetry;
 
 use super::{Asker, Key};
 
@@ -99,10 +100,17 @@ secret_access_key = "{secret}"
             upstream_toml = self.upstream_toml,
             endpoint = upstream.endpoint(),
         );
+        let source = text.clone();
         let mut loaded = config::load_text(Path::new("test"), &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         loaded.config.server.listen = "127.0.0.1:0".parse().unwrap();
         loaded.config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
-        let gateway = Gateway::start(loaded.config, self.past, self.clock).await.unwrap();
+        let host = Host {
+            past: self.past,
+            clock: self.clock,
+            telemetry: Telemetry::default(),
+            source: Box::new(move || config::load_text(Path::new("test"), &source)),
+        };
+        let gateway = Gateway::start(loaded, host).await.unwrap();
         let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
         House { upstream, gateway, key, asker }
     }

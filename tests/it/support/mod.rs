@@ -3,6 +3,7 @@
 
 mod asking;
 mod browser;
+pub(crate) mod certificates;
 mod days;
 mod house;
 mod key;
@@ -13,6 +14,7 @@ mod provider;
 
 pub(crate) use asking::{Asker, Reply};
 pub(crate) use browser::Site;
+pub(crate) use certificates::Certificates;
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
 pub(crate) use key::Key;

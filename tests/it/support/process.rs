@@ -6,11 +6,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use sluice::app::{Gateway, Past};
+use sluice::app::{Gateway, Host, Past};
 use sluice::auth::Algorithm;
 use sluice::auth::keygen;
 use sluice::clock::Clock;
-use sluice::config;
+use sluice::config::{self, Loaded};
+use sluice::telemetry::Telemetry;
 use tempfile::TempDir;
 
 use super::Asker;
@@ -70,17 +71,24 @@ impl Files {
     }
 
     /// The configuration as it stands now, with listeners on free ports.
-    pub(crate) fn load(&self) -> config::Config {
+    pub(crate) fn load(&self) -> Loaded {
         let loaded = config::load(&self.path("sluice.toml"), std::iter::empty());
-        let mut config = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}")).config;
-        config.server.listen = "127.0.0.1:0".parse().unwrap();
-        config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
-        config
+        let mut loaded = loaded.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        loaded.config.server.listen = "127.0.0.1:0".parse().unwrap();
+        loaded.config.server.admin_listen = "127.0.0.1:0".parse().unwrap();
+        loaded
     }
 
     /// The gateway of the configuration, in this process and on free ports, and somebody before it without a token.
     pub(crate) async fn serve(&self) -> (Gateway, Asker) {
-        let gateway = Gateway::start(self.load(), Past::Unused, Clock::system()).await.unwrap();
+        let file = self.path("sluice.toml");
+        let host = Host {
+            past: Past::Unused,
+            clock: Clock::system(),
+            telemetry: Telemetry::default(),
+            source: Box::new(move || config::load(&file, std::iter::empty())),
+        };
+        let gateway = Gateway::start(self.load(), host).await.unwrap();
         let asker = Asker::new(format!("http://{}", gateway.addresses().public), None);
         (gateway, asker)
     }

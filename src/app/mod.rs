@@ -1,5 +1,8 @@
 //! Builds the parts, runs them, drains them.
 
+mod files;
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,13 +16,18 @@ use crate::auth::NoClient;
 use crate::budget::{self, Budget};
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::edge::{self, Admin, Listener, Readiness, Stop};
+use crate::config::{Config, Loaded};
+use crate::edge::{self, Admin, Listener, NotReloaded, Readiness, Reloaded, Reloads as _, Stop, Tls};
 use crate::fleet::Fleet;
 use crate::pipeline::{Parts, Pipeline, Policy};
 use crate::store::{Keeper, Refused};
+use crate::telemetry::Telemetry;
 use crate::tenancy::Registry;
 use crate::upstream::Upstream;
+
+use self::files::Files;
+use self::reload::Reloader;
+pub use self::reload::Source;
 
 /// A gateway that serves. Dropping it without `drain` ends its tasks with the runtime.
 #[derive(Debug)]
@@ -31,6 +39,20 @@ pub struct Gateway {
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     dispatcher: JoinHandle<()>,
+    follower: JoinHandle<()>,
+    reloader: Arc<Reloader>,
+}
+
+/// What a gateway is given besides its configuration.
+pub struct Host {
+    /// What is known of the budget's past.
+    pub past: Past,
+    /// The time.
+    pub clock: Clock,
+    /// Where everything is told.
+    pub telemetry: Telemetry,
+    /// Where the configuration can be read again.
+    pub source: Source,
 }
 
 /// Where a gateway listens.
@@ -78,8 +100,11 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Gateway {
     /// Binds both listeners, then serves.
-    pub async fn start(config: Config, past: Past, clock: Clock) -> Result<Self, StartFault> {
+    pub async fn start(loaded: Loaded, host: Host) -> Result<Self, StartFault> {
         let began = Instant::now();
+        let Loaded { config, resolved } = loaded;
+        let Host { past, clock, telemetry, source } = host;
+        let tls = config.server.certificate.clone().map(Tls::new);
         let public = bind(config.server.listen).await?;
         let admin = bind(config.server.admin_listen).await?;
         let addresses = Addresses { public: public.1, admin: admin.1 };
@@ -97,16 +122,20 @@ impl Gateway {
             fleet,
             queue: config.queue,
             upstream,
+            telemetry: telemetry.clone(),
         }));
         let readiness = Readiness::default();
-        let router = edge::public(Arc::clone(&pipeline), &config.server);
-        let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began };
+        let router = edge::public(Arc::clone(&pipeline), &config.server, readiness.clone());
+        let reloader =
+            Arc::new(Reloader::new(source, resolved, Arc::clone(&pipeline), tls.clone(), telemetry.log, clock.clone()));
+        let reloads = Arc::<Reloader>::clone(&reloader);
+        let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began, reloads };
         let (stop, stopped) = Stop::new();
         // What is under way when turns are no longer given is at most one call from its end.
         let last_answers = pipeline.call_time() + LAST_WORDS;
         let tasks = vec![
-            tokio::spawn(public.0.serve(router, stopped.clone(), last_answers)),
-            tokio::spawn(admin.0.serve(shown.router(), stopped, LAST_WORDS)),
+            tokio::spawn(public.0.serve(router, tls, stopped.clone(), last_answers)),
+            tokio::spawn(admin.0.serve(shown.router(), None, stopped, LAST_WORDS)),
         ];
         let running = Arc::clone(&pipeline);
         let dispatcher = tokio::spawn(async move {
@@ -122,7 +151,9 @@ impl Gateway {
             tracing::warn!("{warning}");
         }
         tracing::info!(listen = %addresses.public, admin_listen = %addresses.admin, "serving");
-        Ok(Self { pipeline, readiness, addresses, drain: config.server.drain, stop, tasks, dispatcher })
+        let follower = tokio::spawn(follow(Arc::clone(&reloader)));
+        let drain = config.server.drain;
+        Ok(Self { pipeline, readiness, addresses, drain, stop, tasks, dispatcher, follower, reloader })
     }
 
     /// Where it listens.
@@ -130,15 +161,10 @@ impl Gateway {
         self.addresses
     }
 
-    /// Puts the issuers and tenants of another configuration in force, without dropping a request, a held answer, a
-    /// queue place, a key or a revocation. Whatever else it holds applies after a restart.
-    pub fn reload(&self, config: &Config) -> Result<(), NoClient> {
-        let before = self.pipeline.policy();
-        let authenticator = config.authenticator_after(&before.authenticator);
-        authenticator.begin()?;
-        self.pipeline.set_policy(Policy { authenticator, registry: Registry::new(&config.tenants) });
-        self.pipeline.policy().authenticator.forget_those_of(&before.authenticator);
-        Ok(())
+    /// Reads the configuration again and puts in force what can be without a restart. Nothing that is under way, held or
+    /// remembered is lost; one with mistakes changes nothing.
+    pub fn reload(&self) -> Result<Reloaded, NotReloaded> {
+        self.reloader.reload()
     }
 
     /// Waits for what must not happen: the end of the task that gives out turns. Without it every miss would wait in vain.
@@ -166,7 +192,19 @@ impl Gateway {
             }
         }
         self.dispatcher.abort();
+        self.follower.abort();
         tracing::info!("stopped");
+    }
+}
+
+/// Reloads whenever a file of the configuration changes.
+async fn follow(reloader: Arc<Reloader>) {
+    let mut files = Files::new();
+    loop {
+        files.noticed(&reloader.files()).await;
+        let reloader = Arc::clone(&reloader);
+        // What came of it is in the log, whoever asked for it.
+        let _told = tokio::task::spawn_blocking(move || reloader.reload_if_changed()).await;
     }
 }
 

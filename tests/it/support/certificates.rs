@@ -32,8 +32,14 @@ impl Certificates {
         self.0.path().join("authority.pem")
     }
 
+    /// The certificate and its key.
+    pub(crate) fn server(&self) -> (PathBuf, PathBuf) {
+        (self.0.path().join("server.pem"), self.0.path().join("server.key"))
+    }
+
     /// Lines of `redis.conf`.
-    pub(super) fn settings(&self) -> String {
+    #[allow(dead_code, reason = "not every binary of the tests has a Redis")]
+    pub(crate) fn settings(&self) -> String {
         let place = self.0.path().display();
         format!(
             "tls-cert-file \"{place}/server.pem\"\ntls-key-file \"{place}/server.key\"\n\

@@ -1,0 +1,76 @@
+//! What the page of `sluice status` says.
+
+use serde_json::json;
+
+use super::*;
+
+const NOW: &str = "2026-11-27T12:00:00Z";
+
+fn told(ready: &Value, status: &Value) -> String {
+    page(ready, status, NOW.parse().unwrap())
+}
+
+#[test]
+fn a_quiet_gateway_fits_on_a_few_lines() {
+    let status = json!({
+        "version": "0.1.0", "uptime_seconds": 11_520,
+        "budget": {"slots": 2, "free": 1, "guard_ms": 100, "calls_sent": 1, "calls_throttled": 0},
+        "upstream": {"last_success": "2026-11-27T11:59:57Z", "last_fault": null},
+        "queue": {"waiting": {}, "flying": 0},
+        "cache": {"answers": 412, "bytes": 3_250_586, "max_bytes": 268_435_456},
+        "issuers": [{"issuer": "https://sso.example.com", "keys": 4, "keys_from": "discovery",
+            "keys_fetched_at": "2026-11-27T11:58:00Z", "keys_fault": null}],
+        "config": {"generation": 4, "in_force_since": "2026-11-25T10:00:00Z", "needs_restart": []},
+        "master_key": {"key_id": "AKLT…aaaa", "read_at": "2026-11-27T11:00:00Z", "successor": null, "rejected": null},
+    });
+    let expected = "\
+sluice      0.1.0, ready, up 3 h 12 min
+budget      ■□ 1 of 2 slots taken, guard 100 ms
+            1 call sent since the start, 0 throttled
+upstream    last answered 3 s ago
+queue       0 waiting for a turn, 0 being asked
+cache       412 answers, 3.1 MiB of 256.0 MiB
+issuers     https://sso.example.com: 4 keys from discovery, fetched 2 min ago
+config      generation 4, put in force 2 d 2 h ago
+master key  AKLT…aaaa, read 1 h 0 min ago
+";
+    assert_eq!(told(&json!({"ready": true, "reasons": []}), &status), expected);
+}
+
+#[test]
+fn what_is_wrong_stands_out() {
+    let status = json!({
+        "version": "0.1.0", "uptime_seconds": 5,
+        "budget": {"slots": 2, "free": 0, "guard_ms": 1000, "calls_sent": 9, "calls_throttled": 3,
+            "foreign_spend_suspected": 2},
+        "upstream": {"last_success": null,
+            "last_fault": {"at": "2026-11-27T11:59:50Z", "kind": "throttled", "code": "FlowLimitExceeded"}},
+        "queue": {"waiting": {"red": 30, "orange": 1}, "flying": 2},
+        "issuers": [{"issuer": "https://sso.example.com", "keys": 0, "keys_from": "discovery",
+            "keys_fault": "cannot connect to sso.example.com"}],
+        "config": {"generation": 1, "needs_restart": ["server.drain"], "last_reload_fault": "line 3 is wrong"},
+        "master_key": {"key_id": "AKLT…aaaa", "successor": "AKLT…bbbb",
+            "rejected": {"key_id": "AKLT…cccc", "at": "2026-11-27T11:59:00Z", "upstream_code": "InvalidAccessKey"}},
+        "store": {"hosts": "redis:6379", "fault": "connection refused"},
+    });
+    let page = told(&json!({"ready": false, "reasons": ["draining"]}), &status);
+    for line in [
+        "sluice      0.1.0, NOT READY, up 5 s",
+        "            ! draining",
+        "budget      ■■ 2 of 2 slots taken, guard 1000 ms",
+        "            ! throttled though our calls kept the limit: somebody else spends from the account",
+        "upstream    has not answered yet",
+        "            last failed 10 s ago: throttled (FlowLimitExceeded)",
+        "queue       31 waiting for a turn, 2 being asked",
+        "            red       30 ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇",
+        "            orange     1 ▇",
+        "            ! cannot connect to sso.example.com",
+        "            ! waits for a restart: server.drain",
+        "            ! the last reload changed nothing: line 3 is wrong",
+        "            AKLT…bbbb is to follow it, and waits to be tried on a question",
+        "            ! AKLT…cccc was refused 1 min ago (InvalidAccessKey); the one above stays in force",
+        "redis       ! away (redis:6379): connection refused",
+    ] {
+        assert!(page.lines().any(|told| told == line), "{line}\n---\n{page}");
+    }
+}

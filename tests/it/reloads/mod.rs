@@ -1,0 +1,217 @@
+//! Changing a gateway that runs: what applies at once, what waits, and what a wrong configuration does not do.
+
+mod tls;
+mod under_load;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use sluice::simulator::{self, Settings, Simulator};
+use tokio::time::{Instant, sleep};
+
+use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, settled_day, sluice};
+
+const FIRST: (&str, &str) = ("AKLTfirst000000000000000000000000000000aaaa", "secret-of-the-first");
+const SECOND: (&str, &str) = ("AKLTsecond00000000000000000000000000000bbbb", "secret-of-the-second");
+const UNKNOWN: (&str, &str) = ("AKLTunknown0000000000000000000000000000cccc", "secret-of-nobody");
+
+async fn upstream() -> Simulator {
+    let settings = Settings {
+        access_key_id: FIRST.0.to_owned(),
+        secret_access_key: FIRST.1.to_owned(),
+        second_key: Some((SECOND.0.to_owned(), SECOND.1.to_owned())),
+        latency: Duration::from_millis(20),
+        ..Settings::default()
+    };
+    simulator::start(settings).await.unwrap()
+}
+
+fn configuration(upstream: &Simulator, (id, secret): (&str, &str), more: &str) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndrain = \"0s\"\n{more}\n\
+         [upstream]\nendpoint = \"{}\"\naccess_key_id = \"{id}\"\nsecret_access_key = \"{secret}\"\n{ISSUER_AND_TENANT}",
+        upstream.endpoint()
+    )
+}
+
+/// A served configuration, somebody with a token before it, and its operator.
+struct Served {
+    process: Process,
+    files: Files,
+    asker: Asker,
+    operator: Asker,
+    /// Address and port of the public listener.
+    public: String,
+    token: String,
+}
+
+async fn serve(text: &str) -> Served {
+    serve_with(text, |_| ()).await
+}
+
+/// The same with more files, which `put` puts beside the configuration.
+async fn serve_with(text: &str, put: impl FnOnce(&Path)) -> Served {
+    let files = Files::new(text);
+    put(&files.path(""));
+    let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
+    let (public, admin) = process.prints(addresses).await;
+    let minted = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap();
+    let token = minted.trim().to_owned();
+    let asker = Asker::new(format!("http://{public}"), Some(token.clone()));
+    let operator = asker.sibling(format!("http://{admin}"), None);
+    Served { process, files, asker, operator, public, token }
+}
+
+impl Served {
+    async fn reload(&self) -> (u16, Value) {
+        let reply = self.operator.send("POST", "/reload", "").await;
+        (reply.status, reply.json())
+    }
+
+    async fn status(&self) -> Value {
+        self.operator.get("/status").await.json()
+    }
+
+    /// Waits until `/status` shows what is wanted.
+    async fn shows(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let status = self.status().await;
+            if wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{what}: {status:#}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn addresses(printed: &str) -> Option<(String, String)> {
+    let line: Value = printed.lines().find_map(|line| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        (line["message"] == "serving").then_some(line)
+    })?;
+    let of = |name: &str| Some(line[name].as_str()?.to_owned());
+    Some((of("listen")?, of("admin_listen")?))
+}
+
+fn keys(changes: &Value) -> Vec<&str> {
+    changes.as_array().unwrap().iter().map(|change| change["key"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changed_is_told_key_by_key_with_what_waits_for_a_restart() {
+    let upstream = upstream().await;
+    let text = configuration(&upstream, FIRST, "");
+    let served = serve(&text).await;
+    let (status, unchanged) = served.reload().await;
+    assert_eq!((status, &unchanged["generation"], &unchanged["applied"]), (200, &1.into(), &Value::Array(vec![])));
+
+    let changed = text.replace("app-0", "app-9").replace("drain = \"0s\"", "drain = \"1s\"");
+    served.files.write("sluice.toml", &changed.replace(FIRST.1, SECOND.1).replace(FIRST.0, SECOND.0));
+    let told = served.shows("the new file", |status| status["config"]["generation"] == 2).await;
+    assert_eq!(told["config"]["needs_restart"], serde_json::json!(["server.drain"]), "{told:#}");
+    // What waits is told at each reload, until the file says again what runs.
+    let (_, again) = served.reload().await;
+    assert_eq!((keys(&again["applied"]), keys(&again["needs_restart"])), (vec![], vec!["server.drain"]), "{again:#}");
+    let waits = &again["needs_restart"][0];
+    assert_eq!((&waits["before"], &waits["after"]), (&"\"0s\"".into(), &"\"1s\"".into()));
+    served.files.write("sluice.toml", &text);
+    let back = served.shows("the file of before", |status| status["config"]["generation"] == 3).await;
+    assert_eq!(back["config"]["needs_restart"], Value::Array(vec![]));
+
+    let printed = served.process.printed();
+    assert!(printed.contains("tenants[red].apps[app-0].app_id: removed"), "{printed}");
+    assert!(printed.contains("upstream.secret_access_key: changed"), "{printed}");
+    for secret in [FIRST.1, SECOND.1, FIRST.0, SECOND.0] {
+        assert!(!printed.contains(secret), "a secret was printed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_with_mistakes_changes_nothing_and_says_where_they_are() {
+    let upstream = upstream().await;
+    let text = configuration(&upstream, FIRST, "");
+    let served = serve(&text).await;
+    served.files.write("sluice.toml", &text.replace("audiences", "audience"));
+    let (status, told) = served.reload().await;
+    assert_eq!(status, 422, "{told:#}");
+    assert!(told["mistakes"][0].as_str().unwrap().contains("sluice.toml:"), "{told:#}");
+    let shown = served.status().await["config"].clone();
+    assert!(shown["last_reload_fault"].as_str().unwrap().contains("did you mean"), "{shown:#}");
+    assert_eq!(served.asker.get("/apps").await.status, 200);
+    let page = served.operator.get("/metrics").await.text;
+    assert!(page.contains("\nsluice_config_last_reload_successful 0\n"), "{page}");
+    served.files.write("sluice.toml", &text);
+    served.shows("the mended file", |status| status["config"]["last_reload_fault"].is_null()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mounted_volume_that_is_swapped_behind_its_link_is_noticed() {
+    let upstream = upstream().await;
+    let text = configuration(&upstream, FIRST, "");
+    let files = Files::new(&text);
+    // As the kubelet lays a volume out: the file's name leads through `..data` to a directory that is replaced whole.
+    let mount = tempfile::tempdir().unwrap();
+    let put = |version: &str, text: &str| {
+        fs::create_dir(mount.path().join(version)).unwrap();
+        fs::write(mount.path().join(version).join("sluice.toml"), text).unwrap();
+        symlink(version, mount.path().join("..new")).unwrap();
+        fs::rename(mount.path().join("..new"), mount.path().join("..data")).unwrap();
+    };
+    put("..1", &text);
+    let config: &Path = &mount.path().join("sluice.toml");
+    symlink("..data/sluice.toml", config).unwrap();
+    for key in ["public.pem", "private.pem"] {
+        fs::copy(files.path(key), mount.path().join(key)).unwrap();
+    }
+    let process = Process::start(&mut sluice(&["serve", "--config", &config.display().to_string()]));
+    let (_, admin) = process.prints(addresses).await;
+    put("..2", &text.replace("app-0", "app-9"));
+    process.prints(|printed| printed.contains("app-9").then_some(())).await;
+    assert_eq!(Asker::new(format!("http://{admin}"), None).get("/status").await.json()["config"]["generation"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_master_key_is_tried_on_one_question_before_it_is_in_force() {
+    let upstream = upstream().await;
+    let served = serve(&configuration(&upstream, FIRST, "")).await;
+    let signed_by =
+        || -> Vec<String> { upstream.arrivals().iter().filter_map(|arrival| arrival.access_key_id.clone()).collect() };
+    assert_eq!(served.asker.ask("app-0", &settled_day(0)).await.status, 200);
+
+    served.files.write("sluice.toml", &configuration(&upstream, SECOND, ""));
+    served.reload().await;
+    let waits = served.status().await["master_key"].clone();
+    assert_eq!((&waits["key_id"], &waits["successor"]), (&"AKLT…aaaa".into(), &"AKLT…bbbb".into()));
+    assert_eq!(served.asker.ask("app-0", &settled_day(1)).await.status, 200);
+    let taken = served.status().await["master_key"].clone();
+    assert_eq!((&taken["key_id"], &taken["successor"]), (&"AKLT…bbbb".into(), &Value::Null));
+    assert_eq!(signed_by(), [FIRST.0, SECOND.0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_master_key_costs_one_call_and_no_answer_and_the_one_before_stays() {
+    let upstream = upstream().await;
+    let served = serve(&configuration(&upstream, FIRST, "")).await;
+    served.files.write("sluice.toml", &configuration(&upstream, UNKNOWN, ""));
+    served.reload().await;
+    let answered = served.asker.ask("app-0", &settled_day(0)).await;
+    assert_eq!(answered.status, 200, "{answered:?}");
+    assert_eq!(served.asker.ask("app-0", &settled_day(1)).await.status, 200);
+    let signed_by: Vec<_> = upstream.arrivals().iter().filter_map(|arrival| arrival.access_key_id.clone()).collect();
+    assert_eq!(signed_by, [UNKNOWN.0, FIRST.0, FIRST.0]);
+    let shown = served.status().await["master_key"].clone();
+    assert_eq!((&shown["key_id"], &shown["successor"]), (&"AKLT…aaaa".into(), &Value::Null));
+    assert_eq!(
+        (&shown["rejected"]["key_id"], &shown["rejected"]["upstream_code"]),
+        (&"AKLT…cccc".into(), &"InvalidAccessKey".into())
+    );
+    assert!(served.operator.get("/metrics").await.text.contains("\nsluice_master_key_rejected 1\n"));
+    served.files.write("sluice.toml", &configuration(&upstream, FIRST, ""));
+    served.reload().await;
+    assert_eq!(served.status().await["master_key"]["rejected"], Value::Null, "the old key is what is configured again");
+}
