@@ -1,6 +1,7 @@
 //! The catalogue of problems: every code that can leave the gateway, with its status and the page that explains it.
 
-use http::StatusCode;
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, StatusCode};
 
 /// The codes of the contract. `type` is `/problems/<code>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +44,44 @@ pub struct Entry {
     pub remedy: &'static str,
 }
 
+/// A member of a problem's body beyond those that RFC 9457 gives to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+    /// A value that it could have.
+    pub example: &'static str,
+}
+
+const PARAMETER: Member =
+    Member { name: "parameter", meaning: "The parameter or header that is not understood.", example: "from" };
+const LIMIT: Member = Member { name: "limit", meaning: "The longest window.", example: "7d" };
+const EARLIEST: Member = Member {
+    name: "earliest",
+    meaning: "The earliest time at which a window may begin.",
+    example: "2026-10-24T00:00:00+08:00",
+};
+const LATEST: Member = Member {
+    name: "latest",
+    meaning: "The latest time at which a window may begin.",
+    example: "2026-11-23T00:00:00+08:00",
+};
+const UPSTREAM_CODE: Member = Member {
+    name: "upstream_code",
+    meaning: "The upstream's own word for the failure, where it is a documented one.",
+    example: "InvalidParameter.NotExistAppId",
+};
+const UPSTREAM_REQUEST_ID: Member = Member {
+    name: "upstream_request_id",
+    meaning: "The upstream's id of the call, where it gave one.",
+    example: "20261109100000010015035070",
+};
+
+/// All such members.
+pub const MEMBERS: [Member; 6] = [PARAMETER, LIMIT, EARLIEST, LATEST, UPSTREAM_CODE, UPSTREAM_REQUEST_ID];
+
 /// Every code, in the order of the statuses.
 pub const CATALOGUE: [Code; 20] = [
     Code::InvalidParameter,
@@ -68,6 +107,57 @@ pub const CATALOGUE: [Code; 20] = [
 ];
 
 impl Code {
+    /// The members that its body may have beyond those of all problems.
+    pub fn members(self) -> &'static [Member] {
+        match self {
+            Self::InvalidParameter => &[PARAMETER],
+            Self::WindowTooLong => &[LIMIT],
+            Self::OutsideHorizon => &[EARLIEST],
+            Self::WindowInFuture => &[LATEST],
+            Self::UpstreamError => &[UPSTREAM_CODE, UPSTREAM_REQUEST_ID],
+            Self::Unauthorized
+            | Self::InsufficientScope
+            | Self::AppNotFound
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::TargetTooLong
+            | Self::RateLimited
+            | Self::InternalError
+            | Self::BudgetExhausted
+            | Self::BudgetUnavailable
+            | Self::KeysUnavailable
+            | Self::Overloaded
+            | Self::Draining
+            | Self::UpstreamTimeout
+            | Self::NotCached => &[],
+        }
+    }
+
+    /// The header that it comes with beyond those of all problems.
+    pub fn header(self) -> Option<HeaderName> {
+        match self {
+            Self::Unauthorized | Self::InsufficientScope => Some(WWW_AUTHENTICATE),
+            Self::MethodNotAllowed => Some(ALLOW),
+            Self::RateLimited
+            | Self::UpstreamError
+            | Self::BudgetExhausted
+            | Self::BudgetUnavailable
+            | Self::KeysUnavailable
+            | Self::Overloaded
+            | Self::Draining
+            | Self::UpstreamTimeout => Some(RETRY_AFTER),
+            Self::InvalidParameter
+            | Self::AppNotFound
+            | Self::NotFound
+            | Self::TargetTooLong
+            | Self::WindowTooLong
+            | Self::OutsideHorizon
+            | Self::WindowInFuture
+            | Self::InternalError
+            | Self::NotCached => None,
+        }
+    }
+
     /// The code with this slug.
     pub fn find(slug: &str) -> Option<Self> {
         CATALOGUE.into_iter().find(|code| code.entry().slug == slug)
@@ -110,7 +200,7 @@ impl Code {
                 status: StatusCode::NOT_FOUND,
                 title: "No such page",
                 meaning: "There is nothing under this path.",
-                remedy: "The gateway serves `/apps` and `/apps/{app}/distribution`.",
+                remedy: "The gateway serves `/apps` and `/apps/{app}/distribution`; `/docs` shows how to ask.",
             },
             Self::MethodNotAllowed => Entry {
                 slug: "method-not-allowed",

@@ -7,7 +7,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
+use super::openapi::{ForDistribution, OfDistribution};
 use super::problem::Problem;
 use super::router::Shared;
 use super::visitor::Trail;
@@ -19,6 +23,19 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// A year: as long as RFC 9111 knows.
 const FOR_GOOD: u64 = 31_536_000;
 
+/// How an app's users are distributed over a window
+///
+/// Users are counted once per window, so windows cannot be added up. The window is `[from, to)`, spans at most seven days,
+/// begins within the last thirty (unless the answer is held) and not in the future.
+#[utoipa::path(
+    get,
+    path = "/apps/{app}/distribution",
+    operation_id = "getDistribution",
+    tag = "usage",
+    params(ForDistribution),
+    responses(OfDistribution),
+    security(("bearer" = []))
+)]
 pub(super) async fn distribution(
     State(shared): State<Shared>,
     Extension(visit): Extension<Visit>,
@@ -59,21 +76,48 @@ fn write(served: &Served, request: &HeaderMap) -> Response {
     response
 }
 
-#[derive(Serialize)]
-struct Head<'a> {
+/// How an app's users were distributed over a window.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Distribution<'a> {
+    /// The app's name, however it was asked for.
     app: &'a str,
+    /// What is counted.
     indicator: &'a str,
+    /// By what the users are broken down.
     dimension: &'a str,
+    /// When the window begins, in the caller's spelling; a bare date as its midnight, a relative time as its instant.
     from: &'a str,
+    /// When the window ends, likewise.
     to: &'a str,
+    /// Whether the data had settled when it was fetched: then the answer never changes.
     r#final: bool,
+    /// When the upstream was asked.
+    #[schema(format = DateTime)]
     fetched_at: String,
+    /// The regions in the upstream's order.
+    #[schema(schema_with = regions)]
+    data: &'a RawValue,
+}
+
+/// `model::Region`s, which are held as they are written.
+fn regions() -> ArrayBuilder {
+    let number = |text| ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)).description(Some(text));
+    let name = ObjectBuilder::new().schema_type(Type::String).description(Some("As the upstream writes it."));
+    let region = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("name", name)
+        .property("value", number("Distinct users; not additive over windows."))
+        .property("proportion", number("Their share of all users, in percent."))
+        .required("name")
+        .required("value")
+        .required("proportion");
+    ArrayBuilder::new().items(region).description(Some("The regions in the upstream's order."))
 }
 
 /// The body: the caller's words around the held rows, which are copied as they are.
 fn body(served: &Served) -> Vec<u8> {
     let question = served.asked.question();
-    let head = Head {
+    let distribution = Distribution {
         app: served.grant.app().name(),
         indicator: question.indicator().as_str(),
         dimension: question.dimension().as_str(),
@@ -81,11 +125,9 @@ fn body(served: &Served) -> Vec<u8> {
         to: served.asked.shown_to(),
         r#final: served.answer.is_final(),
         fetched_at: served.answer.fetched_at().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        data: serde_json::from_slice(served.answer.rows()).expect("rows are held as JSON"),
     };
-    let head = serde_json::to_vec(&head).expect("text always serialises");
-    let rows = served.answer.rows();
-    let open = head.strip_suffix(b"}").unwrap_or(&head);
-    [open, b",\"data\":", rows, b"}"].concat()
+    serde_json::to_vec(&distribution).expect("text always serialises")
 }
 
 /// The lifetime counts from the fetching, so `Age` says how much of it has gone.

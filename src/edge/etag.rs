@@ -34,6 +34,12 @@ pub(super) fn tag(served: &Served) -> String {
     URL_SAFE_NO_PAD.encode(hash.get(..TAG_BYTES).unwrap_or(&hash))
 }
 
+/// The opaque part of the tag of what is served byte for byte.
+pub(super) fn tag_of(body: &[u8]) -> String {
+    let hash = Sha256::digest(body);
+    URL_SAFE_NO_PAD.encode(hash.get(..TAG_BYTES).unwrap_or(&hash))
+}
+
 /// Whether the caller holds this answer already, in whatever coding. Compared weakly, as `If-None-Match` is.
 pub(super) fn is_held(headers: &HeaderMap, tag: &str) -> bool {
     let candidates = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());

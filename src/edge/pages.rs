@@ -2,18 +2,47 @@
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 
 use super::catalogue::{CATALOGUE, Code, Entry};
+use super::document::Document;
+use super::openapi::{CodePath, OfCode, OfPage, Traced};
 use super::problem::Problem;
 
-pub(super) async fn problem(path: Result<Path<String>, PathRejection>) -> Response {
+/// The pages have their style in themselves and load nothing.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What a problem means and what to do
+///
+/// Where a problem's `type` leads.
+#[utoipa::path(
+    get,
+    path = "/problems/{code}",
+    operation_id = "getProblem",
+    tag = "documentation",
+    params(CodePath, Traced),
+    responses(OfCode)
+)]
+pub(super) async fn problem(path: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
     let slug = path.map(|Path(slug)| slug).unwrap_or_default();
-    Code::find(&slug)
-        .map_or_else(|| Problem::not_found().into_response(), |code| Html(page(&code.entry())).into_response())
+    Code::find(&slug).map_or_else(
+        || Problem::not_found().into_response(),
+        |code| Document::page(page(&code.entry()), POLICY).answer(&headers),
+    )
 }
 
-pub(super) async fn problems() -> Html<String> {
+/// All problems
+#[utoipa::path(
+    get,
+    path = "/problems",
+    operation_id = "getProblems",
+    tag = "documentation",
+    params(Traced),
+    responses(OfPage)
+)]
+pub(super) async fn problems(headers: HeaderMap) -> Response {
     let items: Vec<_> = CATALOGUE
         .iter()
         .map(|code| {
@@ -21,7 +50,8 @@ pub(super) async fn problems() -> Html<String> {
             format!("<li><a href=\"/problems/{slug}\">{slug}</a> ({}) {title}</li>", status.as_u16())
         })
         .collect();
-    Html(document("Problems", &format!("<h1>Problems</h1><ul>{}</ul>", items.concat())))
+    let html = document("Problems", &format!("<h1>Problems</h1><ul>{}</ul>", items.concat()));
+    Document::page(html, POLICY).answer(&headers)
 }
 
 fn page(entry: &Entry) -> String {

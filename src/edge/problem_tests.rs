@@ -1,6 +1,6 @@
 //! Every refusal has its body, and none says more than it may.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
@@ -9,7 +9,9 @@ use crate::auth::Reason;
 use crate::edge::CATALOGUE;
 
 fn fault(kind: Kind) -> Refusal {
-    Refusal::Upstream(Fault { kind, code: None, request_id: Some("2026-abc".into()) })
+    // A call that brought nothing brought no id.
+    let request_id = (kind != Kind::TimedOut).then(|| "2026-abc".into());
+    Refusal::Upstream(Fault { kind, code: None, request_id })
 }
 
 /// One of every refusal there is; `From<Refusal>` has no catch-all, so a new one must be told there.
@@ -82,6 +84,22 @@ fn every_problem_has_the_members_of_rfc_9457_and_every_code_is_met() {
         met.insert(problem.code);
     }
     assert_eq!(met.len(), CATALOGUE.len(), "a code that nothing leads to, or a problem without an entry");
+}
+
+#[test]
+fn the_catalogue_knows_what_each_problem_carries_beyond_the_rest() {
+    let mut met: HashMap<Code, HashSet<String>> = HashMap::new();
+    for problem in problems() {
+        let headers: Vec<_> = problem.headers.keys().cloned().collect();
+        assert_eq!(headers, Vec::from_iter(problem.code.header()), "{problem:?}");
+        met.entry(problem.code).or_default().extend(problem.members.keys().cloned());
+    }
+    let known = Problem::from(Refusal::Upstream(Fault::documented("InvalidParameter.NotExistAppId")));
+    met.entry(known.code).or_default().extend(known.members.keys().cloned());
+    for code in CATALOGUE {
+        let names: HashSet<_> = code.members().iter().map(|member| member.name.to_owned()).collect();
+        assert_eq!(met.get(&code), Some(&names), "{code:?}");
+    }
 }
 
 #[test]

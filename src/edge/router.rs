@@ -5,23 +5,26 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Router, middleware};
 use http::header::{AGE, ETAG, HeaderName, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::admin::Readiness;
 use super::config::Config;
+use super::document::Document;
 use super::front::{Front, front, panicked};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
 use super::token_headers::TokenHeaders;
 use super::visitor::{VariesByTenant, visitor};
-use super::{apps, distribution, etag, pages};
+use super::{apps, distribution, docs, etag, openapi, pages};
 use crate::pipeline::Pipeline;
 
 /// What the handlers share.
@@ -30,6 +33,7 @@ pub(super) struct Shared {
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) rate_limits: Arc<RateLimits>,
     pub(super) token_headers: Arc<TokenHeaders>,
+    pub(super) description: Arc<Document>,
 }
 
 /// What a page on another origin may send.
@@ -49,14 +53,13 @@ const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
 pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) -> Router {
     let front_layer = Front::new(config.max_in_flight, pipeline.telemetry().clone(), readiness);
     let token_headers = Arc::new(config.token_headers.clone());
-    let shared = Shared { pipeline, rate_limits: Arc::default(), token_headers };
+    let (for_callers, for_all, description) = routes();
+    let description = Arc::new(openapi::document(&description));
+    let shared = Shared { pipeline, rate_limits: Arc::default(), token_headers, description };
     let method_not_allowed = || async { Problem::method_not_allowed("GET, HEAD").into_response() };
-    let router = Router::new()
-        .route("/apps", get(apps::apps))
-        .route("/apps/{app}/distribution", get(distribution::distribution))
+    let router = for_callers
         .route_layer(middleware::from_fn_with_state(shared.clone(), visitor))
-        .route("/problems", get(pages::problems))
-        .route("/problems/{code}", get(pages::problem))
+        .merge(for_all)
         .fallback(|| async { Problem::not_found().into_response() })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
@@ -67,6 +70,24 @@ pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) ->
     // Without origins there is nothing to add: the layer would answer every OPTIONS.
     let router = if config.cors_origins.is_empty() { router } else { router.layer(cors(&config.cors_origins)) };
     router.layer(middleware::map_response_with_state(Varies::new(&config.token_headers), varies))
+}
+
+/// The routes that need a caller, those that do not, and the description of both. A route is what its handler's
+/// `utoipa::path` says, so none can be served that is not described.
+pub(super) fn routes() -> (Router<Shared>, Router<Shared>, OpenApi) {
+    let (for_callers, mut description) = OpenApiRouter::with_openapi(openapi::common())
+        .routes(routes!(apps::apps))
+        .routes(routes!(distribution::distribution))
+        .split_for_parts();
+    let (for_all, described) = OpenApiRouter::default()
+        .routes(routes!(openapi::openapi))
+        .routes(routes!(docs::docs))
+        .routes(routes!(docs::asset))
+        .routes(routes!(pages::problems))
+        .routes(routes!(pages::problem))
+        .split_for_parts();
+    description.merge(described);
+    (for_callers, for_all, description)
 }
 
 /// What answers depend on besides their target.

@@ -9,4 +9,6 @@ mod question;
 mod times;
 
 pub use self::config::Config;
+#[cfg(test)]
+pub(crate) use self::parameters::PARAMETERS;
 pub use self::question::{Askable, Asked, Invalid, Question, ask, window};

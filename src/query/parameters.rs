@@ -11,7 +11,8 @@ pub(super) struct Parameters {
     pub(super) indicator: Option<String>,
 }
 
-const KNOWN: [&str; 4] = ["from", "to", "dim", "indicator"];
+/// All there are.
+pub(crate) const PARAMETERS: [&str; 4] = ["from", "to", "dim", "indicator"];
 const LONGEST_NAME_SHOWN: usize = 32;
 
 impl Parameters {
@@ -23,7 +24,7 @@ impl Parameters {
             if name.is_empty() {
                 return Err(Invalid::parameter("\"\"", "has no name; a & or = too many stands in the query"));
             }
-            let known = KNOWN.iter().zip(&mut values).find(|(known, _)| **known == name);
+            let known = PARAMETERS.iter().zip(&mut values).find(|(known, _)| **known == name);
             let Some((_, slot)) = known else {
                 return Err(Invalid::parameter(shown(&name), "is unknown; there are from, to, dim and indicator"));
             };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{House, Plan, Site, settled_day, settled_week};
+use crate::support::{House, Plan, Shown, Site, settled_day, settled_week};
 
 const OURS: &str = "https://dashboards.example.com";
 
@@ -138,6 +138,19 @@ async fn in_a_browser_the_headers_that_tell_the_story_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_browser_the_page_of_the_description_shows_it_and_complains_of_nothing() {
+    let house = Plan::default().build().await;
+    // The part after the mark opens the operation.
+    let url = format!("http://{}/docs#/usage/getDistribution", house.gateway.addresses().public);
+    let shown = Shown::of(&url).await;
+    for text in ["/problems/{", "Sluice-Tenant", "budget-exhausted", "only-if-cached", "Authorize"] {
+        assert!(shown.page.contains(text), "{text} is not on the page:\n{}", shown.log);
+    }
+    // Whatever its policy keeps from being loaded, from other hosts above all, is told here.
+    assert!(!shown.log.contains("CONSOLE"), "{}", shown.log);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_ever_a_redirect() {
     let house = Plan::default().build().await;
     let (from, to) = settled_day(0);
@@ -156,6 +169,9 @@ async fn nothing_is_ever_a_redirect() {
         "/login",
         "/oauth2/callback?code=x",
         "/index.html",
+        "/docs",
+        "/docs/",
+        "/openapi.json",
         "/apps",
         &format!("/apps/app-0/distribution?from={from}&to={to}&dim=province"),
     ] {

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["edge"]),
     ("tower_http", &["edge"]),
+    ("utoipa", &["edge"]),
+    ("utoipa_axum", &["edge/router.rs"]),
+    ("utoipa_swagger_ui", &["edge/docs.rs"]),
     ("tower_governor", &["edge/rate_limit.rs"]),
     ("governor", &["edge/rate_limit.rs"]),
     ("http", &["edge", "simulator"]),

@@ -15,6 +15,7 @@ mod attacks;
 mod browsers;
 mod canaries;
 mod commands;
+mod docs;
 mod drain;
 mod faults;
 mod flights;

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Process;
@@ -63,6 +64,27 @@ impl Site {
         browser.signal("TERM");
         browser.ended().await;
         found
+    }
+}
+
+/// A page as a browser without a past showed it.
+pub(crate) struct Shown {
+    /// Its elements, once its scripts had run.
+    pub(crate) page: String,
+    /// What the browser said meanwhile; lines of the page's console have `CONSOLE` in them.
+    pub(crate) log: String,
+}
+
+impl Shown {
+    pub(crate) async fn of(url: &str) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut command = chromium(profile.path(), url);
+        // The browser's own clock, which stands still while something is being loaded.
+        command.args(["--dump-dom", "--virtual-time-budget=10000"]);
+        let output = timeout(DEADLINE, spawn_blocking(move || command.output().unwrap())).await;
+        let output = output.expect("Chromium does not come to an end").unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { page: text(&output.stdout), log: text(&output.stderr) }
     }
 }
 

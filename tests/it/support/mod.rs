@@ -13,7 +13,7 @@ mod process;
 mod provider;
 
 pub(crate) use asking::{Asker, Reply};
-pub(crate) use browser::Site;
+pub(crate) use browser::{Shown, Site};
 pub(crate) use certificates::Certificates;
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
