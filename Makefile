@@ -11,7 +11,7 @@ IMAGE ?= sluice
 VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help demo test programs check fmt lint doc deny chart image-lint openapi advisories release image clean
+.PHONY: help demo test programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -49,6 +49,13 @@ deny: $(TOOLS)/bin/cargo-deny
 chart: $(TOOLS)/chart/installed  ## the Helm chart's tests: rendered, validated, and read by the gateway
 	$(CARGO) build --locked
 	cd tests/chart && SLUICE_BIN=$(CURDIR)/target/debug/sluice $(CURDIR)/$(TOOLS)/chart/bin/python -B -m unittest
+
+# METRICS_PAGE: what GET /metrics of a running gateway said, one file or several; without it nobody looks whether the metrics
+# that the alerts name exist.
+alerts:          ## the alert rules' tests, their runbooks and the dashboard; METRICS_PAGE=FILE holds them against a gateway
+	command -v promtool || { apt-get update && apt-get install -y --no-install-recommends prometheus; }
+	command -v python3 || { apt-get update && apt-get install -y --no-install-recommends python3; }
+	tests/alerts/run.sh $(METRICS_PAGE)
 
 openapi: $(TOOLS)/openapi/installed  ## the description at /openapi.json against what the gateway answers
 	$(CARGO) build --locked
