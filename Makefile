@@ -32,7 +32,7 @@ programs:
 $(PROVIDER): tests/oidc-provider/package-lock.json | programs
 	npm ci --prefix tests/oidc-provider --no-audit --no-fund --ignore-scripts
 
-check: fmt lint doc deny image-lint chart openapi test  ## exactly what CI runs
+check: fmt lint doc deny image-lint chart alerts openapi test  ## exactly what CI runs
 
 fmt:
 	$(CARGO) fmt --check
