@@ -48,6 +48,7 @@ deny: $(TOOLS)/bin/cargo-deny
 
 chart: $(TOOLS)/chart/installed  ## the Helm chart's tests: rendered, validated, and read by the gateway
 	$(CARGO) build --locked
+	command -v openssl || { apt-get update && apt-get install -y --no-install-recommends openssl; }
 	cd tests/chart && SLUICE_BIN=$(CURDIR)/target/debug/sluice $(CURDIR)/$(TOOLS)/chart/bin/python -B -m unittest
 
 # METRICS_PAGE: what GET /metrics of a running gateway said, one file or several; without it nobody looks whether the metrics

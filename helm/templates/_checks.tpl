@@ -50,6 +50,11 @@
 {{- if ne (default "0.0.0.0:9090" $server.admin_listen) "0.0.0.0:9090" }}
 * config.server.admin_listen is 0.0.0.0:9090 in a pod, where the kubelet's probes reach it: leave it out, and keep others away with networkPolicy.adminPeers.
 {{- end }}
+{{- range list "tls_cert_file" "tls_key_file" }}
+{{- if hasKey $server . }}
+* config.server.{{ . }} is set by the chart: put certificate and key into a Secret of the type kubernetes.io/tls, and name that in tls.existingSecret.
+{{- end }}
+{{- end }}
 {{- if hasKey .Values.config "tenants_file" }}
 * config.tenants_file is set by the chart: write the tenants under config.tenants.
 {{- end }}
@@ -143,8 +148,30 @@
 {{- end }}
 {{- end }}
 {{- range concat .Values.extraSecrets .Values.extraVolumeMounts }}
-{{- if regexMatch "^/(etc(/sluice(/(config|upstream|redis)(/.*)?)?)?/?)?$" .mountPath }}
+{{- if regexMatch "^/(etc(/sluice(/(config|upstream|redis|tls)(/.*)?)?)?/?)?$" .mountPath }}
 * {{ .mountPath }} would cover what the chart or the image has there: mount it elsewhere, such as /etc/sluice/extra.
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "sluice.check.monitoring" -}}
+{{- with .Values.monitoring.serviceMonitor }}
+{{- if .enabled }}
+{{- if and $.Values.networkPolicy.enabled (not $.Values.networkPolicy.adminPeers) }}
+* monitoring.serviceMonitor is enabled, and the network policy lets nobody reach 9090: name Prometheus's pods in networkPolicy.adminPeers.
+{{- end }}
+{{- if and .scrapeTimeout (gt (include "sluice.milliseconds" .scrapeTimeout | int64) (include "sluice.milliseconds" .interval | int64)) }}
+* monitoring.serviceMonitor.scrapeTimeout is {{ .scrapeTimeout }}, longer than its interval, {{ .interval }}, and the operator would pass over it: make it shorter, or leave it out.
+{{- end }}
+{{- if and $.Values.monitoring.prometheusRule.enabled (gt (include "sluice.milliseconds" .interval | int64) 30000) }}
+* monitoring.serviceMonitor.interval is {{ .interval }}, and the rules look at windows of a minute, with two scrapes in each: set it to 30s at most.
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $files := dict "prometheusRule" "alerts.yaml" "dashboard" "dashboard.json" -}}
+{{- range $what, $file := $files }}
+{{- if and (get $.Values.monitoring $what).enabled (not ($.Files.Get (printf "files/%s" $file))) }}
+* monitoring.{{ $what }} is enabled, and this copy of the chart lacks files/{{ $file }}: take the chart whole, or disable it.
 {{- end }}
 {{- end }}
 {{- end -}}

@@ -29,6 +29,10 @@ The configuration as TOML. Not by `toToml`: the numbers of values are floats, an
 {{- $config := deepCopy .Values.config -}}
 {{- $server := merge (dict "listen" "0.0.0.0:8080" "admin_listen" "0.0.0.0:9090") (default dict $config.server) -}}
 {{- $upstream := default dict $config.upstream -}}
+{{- if .Values.tls.existingSecret -}}
+{{- $_ := set $server "tls_cert_file" "/etc/sluice/tls/tls.crt" -}}
+{{- $_ := set $server "tls_key_file" "/etc/sluice/tls/tls.key" -}}
+{{- end -}}
 {{- $_ := set $upstream "access_key_id_file" "/etc/sluice/upstream/access_key_id" -}}
 {{- $_ := set $upstream "secret_access_key_file" "/etc/sluice/upstream/secret_access_key" -}}
 {{- if .Values.upstream.keys.sessionToken -}}
@@ -66,7 +70,23 @@ tenants_file = "tenants.toml"
 {{ end }}
 {{- end -}}
 
-{{/* The data of the ConfigMap; its checksum decides about a rollout. */}}
+{{/* What no running gateway applies: all but what src/config lists as applying at once. */}}
+{{- define "sluice.afterRestart" -}}
+{{- $config := include "sluice.settings" . | fromJson -}}
+{{- $telemetry := omit (default dict $config.telemetry) "log" -}}
+{{- merge (dict "telemetry" $telemetry) (omit $config "issuers" "tenants" "telemetry") | toJson -}}
+{{- end -}}
+
+{{/* What rolls the pods when it changes: nothing of the configuration, all of it, or what would wait for a restart. */}}
+{{- define "sluice.rolls" -}}
+{{- if eq .Values.rolloutOnConfigChange "always" -}}
+{{- include "sluice.files" . -}}
+{{- else if eq .Values.rolloutOnConfigChange "restart-only" -}}
+{{- include "sluice.afterRestart" . -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The data of the ConfigMap. */}}
 {{- define "sluice.files" -}}
 sluice.toml: |
   {{- include "sluice.toml" . | trim | nindent 2 }}

@@ -27,8 +27,12 @@ def changed(values, **changes):
     return values
 
 
-def texts(values):
-    with helm_python.Chart.load(str(CHART)) as chart:
+def notes(values):
+    return next(text for name, text in texts(values).items() if name.endswith("NOTES.txt"))
+
+
+def texts(values, directory=CHART):
+    with helm_python.Chart.load(str(directory)) as chart:
         return chart.render(values, name="demo", namespace="prod")
 
 
@@ -51,10 +55,15 @@ def pod(values):
     return only(values, "Deployment")["spec"]["template"]
 
 
-def refusal(values):
+def checksum(values):
+    """What decides about a rollout, besides the pod's own fields."""
+    return pod(values)["metadata"].get("annotations", {}).get("checksum/config")
+
+
+def refusal(values, directory=CHART):
     """What is said of values that cannot be rendered."""
     try:
-        texts(values)
+        texts(values, directory)
     except helm_python.HelmError as error:
         return str(error)
     raise AssertionError("rendered")

@@ -1,5 +1,6 @@
 """The rendered configuration, read by the gateway itself. SLUICE_BIN names its binary."""
 
+import functools
 import os
 import subprocess
 import tempfile
@@ -8,7 +9,7 @@ import unittest
 from pathlib import Path
 
 import yaml
-from support import CASES, CHART, ROOT, case, changed, only, pod
+from support import CASES, CHART, ROOT, case, changed, checksum, objects, only, pod
 
 BINARY = os.environ.get("SLUICE_BIN", str(ROOT / "target" / "debug" / "sluice"))
 ONE, MANY, EVERYTHING = (case(name) for name in CASES)
@@ -22,11 +23,14 @@ SECRETS = {
     "redis/ca.pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     "sso/batch": "0123456789abcdef" * 4,
 }
+# A certificate has to fit its key, so they are made anew; the gateway's own tests need the same program.
+OPENSSL = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=usage -keyout tls.key -out tls.crt"
 DEFAULTS = tomllib.loads((ROOT / "config" / "default.toml").read_text())
 
 
 def data(values):
-    return only(values, "ConfigMap")["data"]
+    [found] = [each["data"] for each in objects(values) if "sluice.toml" in each.get("data", {})]
+    return found
 
 
 def lay_out(directory, values):
@@ -35,16 +39,32 @@ def lay_out(directory, values):
         file = Path(directory, path)
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
+    for name, text in certificate().items():
+        Path(directory, "tls").mkdir(exist_ok=True)
+        Path(directory, "tls", name).write_text(text)
     Path(directory, "config").mkdir()
     for name, text in data(values).items():
         Path(directory, "config", name).write_text(text.replace("/etc/sluice/", f"{directory}/"))
 
 
-def checked(values):
-    """What `sluice check` makes of it."""
+@functools.cache
+def certificate():
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(OPENSSL.split(), cwd=directory, check=True, capture_output=True, timeout=30)
+        return {name: Path(directory, name).read_text() for name in ("tls.crt", "tls.key")}
+
+
+def checked(values, against=None):
+    """What `sluice check` makes of it; of other values that run now, what would change."""
     with tempfile.TemporaryDirectory() as directory:
         lay_out(directory, values)
         command = [BINARY, "check", "--config", f"{directory}/config/sluice.toml"]
+        if against is not None:
+            running = Path(directory, "config", "running.toml")
+            texts = {name: text.replace("/etc/sluice/", f"{directory}/") for name, text in data(against).items()}
+            running.write_text(texts["sluice.toml"].replace('"tenants.toml"', '"running-tenants.toml"'))
+            Path(directory, "config", "running-tenants.toml").write_text(texts.get("tenants.toml", ""))
+            command += ["--against", str(running)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SLUICE_")}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=30)
         return done.returncode, done.stdout, done.stderr
@@ -75,7 +95,59 @@ class Accepted(unittest.TestCase):
         self.assertEqual(shown["issuers"][0]["audiences"], ["sluice", 'usage "quoted" & more'])
         self.assertEqual(shown["issuers"][0]["tenant_rules"], [{"value": "/sluice/*", "tenant": "team-*"}])
         self.assertEqual(shown["tenants"], wanted["tenants"])
+        self.assertTrue(shown["server"]["tls_cert_file"].endswith("/tls/tls.crt"))
+        self.assertTrue(shown["server"]["tls_key_file"].endswith("/tls/tls.key"))
         self.assertFalse([secret for secret in SECRETS.values() if secret.strip() in out])
+
+
+class Rolled(unittest.TestCase):
+    def test_the_pods_roll_exactly_for_what_the_gateway_would_not_apply_at_once(self):
+        # Room for the larger cache of the other case.
+        now = changed(ONE, resources=EVERYTHING["resources"])
+        wanted = EVERYTHING["config"]
+        changes = {("issuers",): wanted["issuers"][:1], ("tenants",): wanted["tenants"]}
+        for section in ("server", "upstream", "budget", "queue", "cache", "query", "telemetry"):
+            changes |= {(section, key): value for key, value in wanted[section].items()}
+        seen = {"a reload changes:": 0, "after a restart:": 0}
+        for path, value in changes.items():
+            values = changed(now, **{"__".join(("config", *path)): value})
+            code, out, err = checked(values, against=now)
+            self.assertEqual(code, 0, err)
+            if "nothing would change" in out:
+                continue  # the default, written out
+            for title in seen:
+                seen[title] += title in out
+            self.assertNotEqual("a reload changes:" in out, "after a restart:" in out, out)
+            self.assertEqual(checksum(values) != checksum(now), "after a restart:" in out, path)
+        self.assertEqual(seen["a reload changes:"], 3)
+        self.assertGreaterEqual(seen["after a restart:"], 12)
+
+    def test_moving_to_tls_takes_new_pods_and_another_secret_of_it_mounts_that(self):
+        values = changed(ONE, tls={"existingSecret": "usage-tls"})
+        self.assertEqual(checked(values)[0], 0)
+        self.assertNotEqual(checksum(values), checksum(ONE))
+        other = changed(ONE, tls={"existingSecret": "other-tls"})
+        self.assertEqual(checksum(values), checksum(other))
+        self.assertNotEqual(pod(values)["spec"]["volumes"], pod(other)["spec"]["volumes"])
+
+    def test_where_redis_is_waits_for_new_pods(self):
+        moved = changed(MANY, redis__url="redis://redis.other:6380")
+        self.assertIn("after a restart:", checked(moved, against=MANY)[1])
+        self.assertNotEqual(checksum(moved), checksum(MANY))
+
+    def test_how_much_rolls_can_be_chosen(self):
+        follow = {"config__tenants": [{"id": "a"}]}
+        restart = {"config__queue": {"max_wait": "1s"}}
+        for choice, rolled in (("restart-only", (False, True)), ("always", (True, True)), ("never", (False, False))):
+            now = changed(ONE, rolloutOnConfigChange=choice)
+            sums = [checksum(changed(now, **change)) for change in (follow, restart)]
+            self.assertEqual(tuple(each != checksum(now) for each in sums), rolled, choice)
+            if choice == "never":
+                self.assertIsNone(checksum(now))
+            else:
+                self.assertRegex(checksum(now), r"^[0-9a-f]{64}$")
+            self.assertEqual(checksum(now), checksum(changed(now, podLabels={"a": "b"})))
+        self.assertEqual(checksum(ONE), checksum(changed(ONE, rolloutOnConfigChange="restart-only")))
 
 
 class Written(unittest.TestCase):
@@ -132,10 +204,13 @@ class Mounted(unittest.TestCase):
                 places |= {f"{mount['mountPath']}/{item['path']}": item["key"] for item in items}
             written = tomllib.loads(data(values)["sluice.toml"])
             named = {}
-            for section in ("upstream", "budget"):
+            for section in ("server", "upstream", "budget"):
                 named |= {key: path for key, path in written.get(section, {}).items() if key.endswith("_file")}
             self.assertEqual(set(named.values()), set(places))
         self.assertEqual(places["/etc/sluice/redis/ca.pem"], "ca.crt")
+        self.assertEqual(places["/etc/sluice/tls/tls.crt"], "cert.pem")
+        self.assertEqual(places["/etc/sluice/tls/tls.key"], "key.pem")
+        self.assertEqual(volumes["tls"]["secret"]["secretName"], "usage-tls")
         self.assertEqual(volumes["extra-secret-0"]["secret"]["secretName"], "sso-keys")
 
     def test_the_gateway_starts_with_the_mounted_configuration(self):

@@ -18,10 +18,16 @@ def hpa(**keys):
     return changed(MANY, autoscaling={"enabled": True, **keys})
 
 
+def scraped(**keys):
+    values = changed(ONE, networkPolicy={"adminPeers": [{"podSelector": {}}]})
+    return changed(values, monitoring={"serviceMonitor": {"enabled": True, **keys}})
+
+
 PEER = {"name": "v", "mountPath": "/srv/x"}
 NOT_HERE = "does not belong into a ConfigMap: put it into a Secret"
 IN_AN_ISSUER = "does not belong into a ConfigMap: mount a Secret by extraSecrets"
 BY_REDIS = "is set by the chart: use redis.url, or redis.existingSecret and redis.keys"
+BY_TLS = "is set by the chart: put certificate and key into a Secret of the type kubernetes.io/tls, and name that in tls.existingSecret"
 COVERED = "would cover what the chart or the image has there: mount it elsewhere"
 
 CONTRADICTIONS = {
@@ -51,6 +57,8 @@ CONTRADICTIONS = {
     "Redis in the configuration": (changed(ONE, config__budget={"redis_url": "redis://a"}), f"config.budget.redis_url {BY_REDIS}"),
     "a password of Redis": (changed(ONE, config__budget={"redis_password": "x"}), f"config.budget.redis_password {BY_REDIS}"),
     "authorities of Redis": (changed(ONE, config__budget={"redis_ca_file": "/x"}), f"config.budget.redis_ca {BY_REDIS}"),
+    "a certificate": (changed(ONE, config__server={"tls_cert_file": "/x"}), f"config.server.tls_cert_file {BY_TLS}"),
+    "a certificate's key beside a Secret": (changed(ONE, tls={"existingSecret": "t"}, config__server={"tls_key_file": "/x"}), f"config.server.tls_key_file {BY_TLS}"),
     "a password in the URL": (changed(MANY, redis__url="rediss://team:hunter2@redis:6379"), "redis.url holds a password, and would stand in a ConfigMap: put the URL into a Secret"),
     "a password without a user": (changed(MANY, redis__url="redis://:hunter2@redis"), "redis.url holds a password"),
     "two URLs": (changed(MANY, redis={"url": "redis://a", "existingSecret": "r", "keys": {"url": "u"}}), "redis.url and redis.keys.url both say where Redis is: keep one"),
@@ -63,6 +71,10 @@ CONTRADICTIONS = {
     "a variable over the configuration": (changed(ONE, extraEnv=[{"name": "SLUICE_BUDGET__CALLS", "value": "9"}]), "extraEnv sets SLUICE_BUDGET__CALLS, which would overrule the configuration unseen by these checks: write it under config"),
     "a subPath": (changed(ONE, extraVolumeMounts=[{**PEER, "subPath": "x"}]), "extraVolumeMounts has a subPath for /srv/x, which never sees a change: mount the directory"),
     "a mount over the configuration": (changed(ONE, extraSecrets=[{"name": "s", "mountPath": "/etc/sluice/config"}]), f"/etc/sluice/config {COVERED}"),
+    "a mount over the certificate": (changed(ONE, extraSecrets=[{"name": "s", "mountPath": "/etc/sluice/tls"}]), f"/etc/sluice/tls {COVERED}"),
+    "a scrape that nobody is let in for": (changed(ONE, monitoring={"serviceMonitor": {"enabled": True}}), "monitoring.serviceMonitor is enabled, and the network policy lets nobody reach 9090: name Prometheus's pods in networkPolicy.adminPeers"),
+    "a scrape longer than its interval": (scraped(interval="5s", scrapeTimeout="5001ms"), "scrapeTimeout is 5001ms, longer than its interval, 5s, and the operator would pass over it: make it shorter"),
+    "scrapes too seldom for the rules": (changed(scraped(interval="31s"), monitoring__prometheusRule={"enabled": True}), "interval is 31s, and the rules look at windows of a minute, with two scrapes in each: set it to 30s at most"),
     "a mount over all of it": (changed(ONE, extraVolumeMounts=[{"name": "s", "mountPath": "/etc/sluice/"}]), f"/etc/sluice/ {COVERED}"),
 }
 
@@ -75,6 +87,8 @@ UNKNOWN = {
     "a key of a tenant": (changed(ONE, config__tenants=[{"id": "a", "rate": 1}]), "rate"),
     "a key of an app": (changed(ONE, config__tenants=[{"id": "a", "apps": [{"name": "a", "app_id": "a", "id": 1}]}]), "id"),
     "a key of the Secret": (changed(ONE, upstream__keys={"accessKeyID": "x"}), "accessKeyID"),
+    "a key of the certificate's Secret": (changed(ONE, tls={"secretName": "t"}), "secretName"),
+    "a key of a ServiceMonitor": (scraped(path="/metrics"), "path"),
     "a key of autoscaling": (hpa(max=3), "max"),
 }
 
@@ -84,6 +98,11 @@ ILL_TYPED = {
     "a duration of Go": (changed(ONE, config__server={"drain": "1m30s"}), "drain"),
     "a number as text": (changed(ONE, config__budget={"calls": "2"}), "calls"),
     "a URL of something else": (changed(ONE, redis__url="http://redis"), "url"),
+    "a rollout that is yes or no": (changed(ONE, rolloutOnConfigChange=True), "rolloutOnConfigChange"),
+    "a key of the certificate without a name": (changed(ONE, tls={"existingSecret": "t", "keys": {"certificate": ""}}), "certificate"),
+    "a collector without a scheme": (changed(ONE, config__telemetry={"otlp_endpoint": "collector:4318"}), "otlp_endpoint"),
+    "a collector with a password": (changed(ONE, config__telemetry={"otlp_endpoint": "http://me:x@collector"}), "otlp_endpoint"),
+    "runbooks that are nowhere": (changed(ONE, monitoring={"prometheusRule": {"runbookUrl": "docs/runbooks"}}), "runbookUrl"),
     "a digest that is none": (changed(ONE, image__digest="latest"), "digest"),
 }
 
@@ -126,6 +145,9 @@ class Refused(unittest.TestCase):
             changed(ONE, podDisruptionBudget__maxUnavailable=1),
             changed(ONE, replicaCount=0),
             hpa(minReplicas=2, maxReplicas=2),
+            changed(ONE, monitoring={"serviceMonitor": {"enabled": True}}, networkPolicy={"enabled": False}),
+            changed(scraped(interval="30s", scrapeTimeout="30s"), monitoring__prometheusRule={"enabled": True}),
+            scraped(interval="1m"),
         ):
             texts(values)
 

@@ -8,9 +8,10 @@ import unittest
 import helm_python
 import kubernetes_validate
 import yaml
-from support import CASES, CHART, ROOT, case, changed, objects, only, pod, texts
+from support import CASES, CHART, ROOT, case, changed, notes, objects, only, pod
 
 VERSIONS = ("1.30", "1.37")
+NO_SCHEMA = {"HTTPRoute", "ServiceMonitor", "PrometheusRule"}
 ONE, MANY, EVERYTHING = (case(name) for name in CASES)
 # Objects of Kubernetes that are passed on as they are, and maps of names that are the user's own.
 FREE = {"global", "affinity", "extraEnv.valueFrom", "extraVolumeMounts", "objects", "strings", "quantities"}
@@ -27,8 +28,8 @@ class Valid(unittest.TestCase):
     def test_every_object_is_valid_for_the_oldest_and_the_newest_kubernetes(self):
         for name in CASES:
             for each in objects(case(name)):
-                if each["kind"] == "HTTPRoute":
-                    continue  # no schema: below
+                if each["kind"] in NO_SCHEMA:
+                    continue  # looked at by hand
                 for version in VERSIONS:
                     with self.subTest(name, kind=each["kind"], version=version):
                         kubernetes_validate.validate(each, version, strict=True)
@@ -44,7 +45,10 @@ class Valid(unittest.TestCase):
         for values, more in (
             (ONE, []),
             (MANY, ["Ingress", "PodDisruptionBudget"]),
-            (EVERYTHING, ["HTTPRoute", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget"]),
+            (
+                EVERYTHING,
+                ["ConfigMap", "HTTPRoute", "HorizontalPodAutoscaler", "Ingress", "PodDisruptionBudget", "PrometheusRule", "ServiceMonitor"],
+            ),
         ):
             self.assertEqual(sorted(each["kind"] for each in objects(values)), sorted(always + more))
 
@@ -117,26 +121,51 @@ class Consistent(unittest.TestCase):
         self.assertEqual((spec["minReplicas"], spec["maxReplicas"]), (3, 6))
         self.assertEqual(spec["scaleTargetRef"], {"apiVersion": "apps/v1", "kind": "Deployment", "name": "usage"})
 
-    def test_a_change_of_the_configuration_and_nothing_else_rolls_the_pods(self):
-        def checksum(values):
-            return pod(values)["metadata"].get("annotations", {}).get("checksum/config")
-
-        self.assertRegex(checksum(ONE), r"^[0-9a-f]{64}$")
-        self.assertEqual(checksum(ONE), checksum(changed(ONE, podLabels={"a": "b"})))
-        self.assertNotEqual(checksum(ONE), checksum(changed(ONE, config__queue={"max_wait": "1s"})))
-        self.assertNotEqual(checksum(ONE), checksum(changed(ONE, config__tenants=[{"id": "a"}])))
-        self.assertIsNone(checksum(changed(ONE, rolloutOnConfigChange=False)))
+    def test_with_a_certificate_the_public_port_is_called_https_wherever_it_is_named(self):
+        for values, scheme in ((MANY, "http"), (changed(MANY, tls={"existingSecret": "usage-tls"}), "https")):
+            [container] = pod(values)["spec"]["containers"]
+            self.assertEqual([port["name"] for port in container["ports"]], [scheme, "admin"])
+            [port] = only(values, "Service", "-sluice")["spec"]["ports"]
+            named = {"name": scheme, "port": 8080, "targetPort": scheme, "protocol": "TCP", "appProtocol": scheme}
+            self.assertEqual(port, named)
+            [rule] = only(values, "Ingress")["spec"]["rules"]
+            self.assertEqual(rule["http"]["paths"][0]["backend"]["service"]["port"], {"name": scheme})
+            [peers] = only(values, "NetworkPolicy")["spec"]["ingress"]
+            self.assertEqual(peers["ports"], [{"port": scheme, "protocol": "TCP"}])
+            # The admin listener stays plain, and with it the probes.
+            [admin] = only(values, "Service", "-admin")["spec"]["ports"]
+            self.assertEqual(admin["appProtocol"], "http")
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+                self.assertEqual(set(container[probe]["httpGet"]), {"path", "port"})
+                self.assertEqual(container[probe]["httpGet"]["port"], "admin")
 
     def test_the_notes_say_where_to_ask_and_what_is_missing(self):
-        def notes(values):
-            return next(text for name, text in texts(values).items() if name.endswith("NOTES.txt"))
-
         self.assertIn("port-forward service/demo-sluice 8080", notes(ONE))
         self.assertIn("the only gateway with its master key", notes(ONE))
         self.assertIn("https://usage.example.com/apps", notes(MANY))
         self.assertNotIn("the only gateway with its master key", notes(MANY))
         self.assertIn("No tenant is configured", notes(changed(ONE, config__tenants=[])))
-        self.assertIn("SIGHUP", notes(EVERYTHING))
+
+    def test_the_notes_say_what_a_certificate_asks_of_whatever_leads_to_it(self):
+        alone = notes(changed(ONE, tls={"existingSecret": "usage-tls"}))
+        self.assertIn("https://NAME-IN-THE-CERTIFICATE/apps", alone)
+        self.assertIn("speaks TLS alone", alone)
+        for word in ("backend-protocol: HTTPS", "BackendTLSPolicy for the Service"):
+            self.assertIn(word, notes(EVERYTHING))
+            self.assertNotIn(word, alone)
+        self.assertNotIn("TLS", notes(ONE))
+
+    def test_the_notes_say_what_rolls_and_what_is_followed(self):
+        for choice, said in (
+            ("restart-only", "followed within about a minute, without a rollout; a change of any other"),
+            ("always", "A change of `config` rolls the pods."),
+            ("never", "No change of `config` rolls the pods."),
+        ):
+            text = notes(changed(ONE, rolloutOnConfigChange=choice))
+            self.assertIn(said, text)
+            self.assertEqual("rollout restart" in text, choice == "never")
+            self.assertIn("Changed Secrets are followed.", text)
+        self.assertIn("but for the URL of Redis", notes(EVERYTHING))
 
     def test_every_value_is_described_and_no_table_takes_unknown_keys(self):
         def walk(path, node):
@@ -217,14 +246,15 @@ class Network(unittest.TestCase):
     def test_peers_are_let_in_at_their_port_alone(self):
         public, admin = only(EVERYTHING, "NetworkPolicy")["spec"]["ingress"]
         policy = EVERYTHING["networkPolicy"]
-        self.assertEqual(public, {"ports": [{"port": "http", "protocol": "TCP"}], "from": policy["publicPeers"]})
+        self.assertEqual(public, {"ports": [{"port": "https", "protocol": "TCP"}], "from": policy["publicPeers"]})
         self.assertEqual(admin, {"ports": [{"port": "admin", "protocol": "TCP"}], "from": policy["adminPeers"]})
 
     def test_redis_is_reached_at_its_ports(self):
         rules = only(EVERYTHING, "NetworkPolicy")["spec"]["egress"]
         ports = [{"port": 7000, "protocol": "TCP"}, {"port": 7001, "protocol": "TCP"}]
         redis = {"ports": ports, "to": EVERYTHING["networkPolicy"]["redisPeers"]}
-        self.assertEqual(rules, [self.DNS, self.HTTPS, redis, *EVERYTHING["networkPolicy"]["extraEgress"]])
+        collector = {"ports": [{"port": 4318, "protocol": "TCP"}]}
+        self.assertEqual(rules, [self.DNS, self.HTTPS, redis, collector, *EVERYTHING["networkPolicy"]["extraEgress"]])
         for url, expected in (
             ("redis://redis", [6379]),
             ("redis://redis:6379", [6379]),
@@ -236,6 +266,22 @@ class Network(unittest.TestCase):
             rule = only(changed(MANY, redis__url=url), "NetworkPolicy")["spec"]["egress"][2]
             self.assertEqual([port["port"] for port in rule["ports"]], expected, url)
             self.assertNotIn("to", rule)
+
+    def test_the_collector_is_reached_at_its_port(self):
+        for url, expected in (
+            ("http://collector:4318", [4318]),
+            ("http://collector", [80]),
+            ("http://collector/v1:9/", [80]),
+            ("https://collector:4319/otlp", [4319]),
+            ("http://[fd00::7]:4318", [4318]),
+            ("http://[fd00::7]", [80]),
+            ("https://collector", []),
+            ("https://collector:443/", []),
+        ):
+            values = changed(ONE, config__telemetry={"otlp_endpoint": url})
+            rules = only(values, "NetworkPolicy")["spec"]["egress"]
+            more = [{"ports": [{"port": port, "protocol": "TCP"}]} for port in expected]
+            self.assertEqual(rules, [self.DNS, self.HTTPS, *more], url)
 
     def test_it_can_be_left_out(self):
         self.assertIsNone(only(changed(ONE, networkPolicy={"enabled": False}), "NetworkPolicy"))
