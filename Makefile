@@ -51,12 +51,11 @@ chart: $(TOOLS)/chart/installed  ## the Helm chart's tests: rendered, validated,
 	command -v openssl || { apt-get update && apt-get install -y --no-install-recommends openssl; }
 	cd tests/chart && SLUICE_BIN=$(CURDIR)/target/debug/sluice $(CURDIR)/$(TOOLS)/chart/bin/python -B -m unittest
 
-# METRICS_PAGE: what GET /metrics of a running gateway said, one file or several; without it nobody looks whether the metrics
-# that the alerts name exist.
-alerts:          ## the alert rules' tests, their runbooks and the dashboard; METRICS_PAGE=FILE holds them against a gateway
+alerts: programs  ## the alert rules' tests, their runbooks, the dashboard, and the metrics that a running gateway tells
+	$(CARGO) build --locked
 	command -v promtool || { apt-get update && apt-get install -y --no-install-recommends prometheus; }
 	command -v python3 || { apt-get update && apt-get install -y --no-install-recommends python3; }
-	tests/alerts/run.sh $(METRICS_PAGE)
+	tests/alerts/run.sh target/debug/sluice
 
 openapi: $(TOOLS)/openapi/installed  ## the description at /openapi.json against what the gateway answers
 	$(CARGO) build --locked

@@ -101,9 +101,7 @@ impl Reloader {
         state.read = old;
         let Loaded { config, resolved } = (self.source)()
             .map_err(|mistakes| NotReloaded::Mistakes(mistakes.all().iter().map(ToString::to_string).collect()))?;
-        let moves = self.tls.is_some() != config.server.certificate.is_some();
-        // A listener that is open does not move to TLS, nor away from it.
-        let applies = |key: &str| config::applies_at_once(key) && !(moves && key.starts_with("server.tls_"));
+        let applies = config::applied_at_once(self.tls.is_some(), &config);
         let before = self.pipeline.policy();
         let authenticator = config.authenticator_after(&before.authenticator);
         authenticator.begin().map_err(|fault| NotReloaded::Failed(fault.to_string()))?;

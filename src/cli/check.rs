@@ -24,7 +24,8 @@ impl Check {
         let loaded = self.file.load()?;
         if let Some(running) = self.against {
             let running = ConfigFile { config: running }.load()?;
-            terminal::say(difference(&running.resolved.changes(&loaded.resolved)).trim_end());
+            let applies = config::applied_at_once(running.config.server.certificate.is_some(), &loaded.config);
+            terminal::say(difference(&running.resolved.changes(&loaded.resolved), applies).trim_end());
         } else {
             terminal::say(loaded.resolved.to_toml().trim_end());
         }
@@ -42,9 +43,8 @@ impl Check {
 }
 
 /// What a reload would do with these changes.
-fn difference(changes: &[Change]) -> String {
-    let (at_once, after_restart): (Vec<_>, Vec<_>) =
-        changes.iter().partition(|change| config::applies_at_once(&change.key));
+fn difference(changes: &[Change], applies: impl Fn(&str) -> bool) -> String {
+    let (at_once, after_restart): (Vec<_>, Vec<_>) = changes.iter().partition(|change| applies(&change.key));
     let listed = |title: &str, changes: &[&Change]| {
         let lines: Vec<_> = changes.iter().map(|change| format!("  {change}\n")).collect();
         if lines.is_empty() { String::new() } else { format!("{title}\n{}", lines.concat()) }

@@ -59,12 +59,17 @@ pub fn load_text(name: &Path, text: &str) -> Result<Loaded, Mistakes> {
     read(settings)
 }
 
-/// Whether a reload puts a change of this dotted key in force. All others wait for a restart: what they mean is built
-/// into parts that hold answers, places in line or the budget's memory.
-pub fn applies_at_once(key: &str) -> bool {
-    let under =
-        |stem: &str| key.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.', '_']));
-    AT_ONCE.iter().any(|stem| under(stem))
+/// Tells of a dotted key whether a reload to `next` puts its change in force. All others wait for a restart: what they
+/// mean is built into parts that hold answers, places in line or the budget's memory. `encrypts`: whether the listener that
+/// is open speaks TLS. It does not move there, nor away.
+pub fn applied_at_once(encrypts: bool, next: &Config) -> impl Fn(&str) -> bool + use<> {
+    let moves = encrypts != next.server.certificate.is_some();
+    move |key| {
+        let under = |stem: &str| {
+            key.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.', '_']))
+        };
+        AT_ONCE.iter().any(|stem| under(stem)) && !(moves && under("server.tls"))
+    }
 }
 
 /// Stems of keys: a secret may stand under its own name or under that of its file.

@@ -104,6 +104,18 @@ pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
 /// without any issuer's keys. What hurts only some
 /// callers, or every replica alike, is told and stops no traffic.
 async fn readyz(State(admin): State<Admin>) -> Response {
+    let Ready { ready, reasons } = readiness(&admin);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "reasons": reasons }))).into_response()
+}
+
+/// Whether traffic should come here, and what keeps it from here or is worth a word.
+pub(super) struct Ready {
+    pub(super) ready: bool,
+    reasons: Vec<String>,
+}
+
+pub(super) fn readiness(admin: &Admin) -> Ready {
     let standing = admin.pipeline.policy().authenticator.standing();
     let keyless: Vec<_> = standing.iter().filter(|issuer| issuer.keys == 0).collect();
     let mut reasons: Vec<String> = keyless.iter().map(|issuer| lacks_keys(issuer)).collect();
@@ -118,8 +130,7 @@ async fn readyz(State(admin): State<Admin>) -> Response {
         reasons.insert(0, "draining".to_owned());
     }
     let ready = !draining && !starting && (keyless.len() < standing.len() || standing.is_empty());
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "reasons": reasons }))).into_response()
+    Ready { ready, reasons }
 }
 
 fn lacks_keys(issuer: &IssuerStanding) -> String {

@@ -1,5 +1,6 @@
 //! `GET /metrics`: what was counted, and how everything stands at this moment, as Prometheus reads it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 
@@ -15,8 +16,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::admin::Admin;
+use super::admin::{Admin, readiness};
 use crate::model::TenantId;
+use crate::pipeline::Refusal;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -45,18 +47,25 @@ pub(super) async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> R
     }
 }
 
-/// The format before `OpenMetrics`: counters are named with their suffix everywhere, and there are no units and no end.
+/// The format before `OpenMetrics`: a metric is named with the suffix of its samples everywhere, what a process is told to
+/// be is a gauge, and there are no units and no end.
 fn older(page: &str) -> String {
-    let counters: Vec<&str> =
-        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let suffixed: HashMap<&str, &str> = page
+        .lines()
+        .filter_map(|line| match line.strip_prefix("# TYPE ")?.split_once(' ')? {
+            (name, "counter") => Some((name, "_total")),
+            (name, "info") => Some((name, "_info")),
+            _ => None,
+        })
+        .collect();
     let mut text = String::with_capacity(page.len());
     for line in page.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {
         let mut words = line.splitn(4, ' ');
-        let (mark, what, name) = (words.next(), words.next(), words.next());
-        let rest = words.next().unwrap_or_default();
-        match (mark, what, name) {
-            (Some("#"), Some(what), Some(name)) if counters.contains(&name) => {
-                writeln!(text, "# {what} {name}_total {rest}")
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what), Some(name), Some(rest)) => {
+                let suffix = suffixed.get(name).copied().unwrap_or_default();
+                let rest = if (what, rest) == ("TYPE", "info") { "gauge" } else { rest };
+                writeln!(text, "# {what} {name}{suffix} {rest}")
             }
             _ => writeln!(text, "{line}"),
         }
@@ -67,8 +76,10 @@ fn older(page: &str) -> String {
 
 fn registry(admin: &Admin) -> Registry {
     let mut registry = Registry::with_prefix("sluice");
-    admin.pipeline.telemetry().metrics.register(&mut registry);
-    build(&mut registry);
+    let counted = &admin.pipeline.telemetry().metrics;
+    counted.begin(admin.pipeline.policy().registry.ids(), &Refusal::OF_THE_QUEUE);
+    counted.register(&mut registry);
+    process(admin, &mut registry);
     budget(admin, &mut registry);
     queue_and_cache(admin, &mut registry);
     issuers(admin, &mut registry);
@@ -78,9 +89,11 @@ fn registry(admin: &Admin) -> Registry {
     registry
 }
 
-fn build(registry: &mut Registry) {
+fn process(admin: &Admin, registry: &mut Registry) {
     let labels = vec![("version", env!("CARGO_PKG_VERSION"))];
     registry.register("build", "The version that runs", Info::new(labels));
+    let help = "Whether traffic should come here, as /readyz says";
+    gauge(registry, "ready", help, u8::from(readiness(admin).ready));
 }
 
 fn budget(admin: &Admin, registry: &mut Registry) {
@@ -90,7 +103,6 @@ fn budget(admin: &Admin, registry: &mut Registry) {
     seconds(registry, "budget_per", "The sliding window of the upstream's limit", budget.per.as_secs_f64());
     let help = "How long a call is assumed to be on its way; wider after a throttle";
     seconds(registry, "budget_guard", help, budget.guard.as_secs_f64());
-    counter(registry, "budget_calls", "Calls that this process sent", budget.sent);
     counter(registry, "budget_throttles", "Calls that the upstream said were too fast", budget.throttled);
     let help = "Throttles that our own calls do not explain: somebody else spends from the account";
     counter(registry, "budget_foreign_spend_suspected", help, budget.foreign);
@@ -110,6 +122,8 @@ fn queue_and_cache(admin: &Admin, registry: &mut Registry) {
         waiting.get_or_create(&OfTenant { tenant }).set(whole(length));
     }
     registry.register("queue_waiting", "Questions that wait for a turn", waiting);
+    let help = "The longest that a caller may wait for a turn";
+    seconds(registry, "queue_max_wait", help, admin.pipeline.max_wait().as_secs_f64());
     gauge(registry, "flights", "Questions that are being asked", queue.flying);
     let cache = admin.pipeline.cache();
     let standing = cache.standing();

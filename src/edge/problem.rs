@@ -151,7 +151,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::Invalid(invalid) => from_invalid(invalid, label),
             Refusal::NotCached => new(Code::NotCached, "No fresh answer is held, and the request said only-if-cached."),
-            Refusal::BudgetExhausted { wait } => new(
+            Refusal::BudgetExhausted { wait, .. } => new(
                 Code::BudgetExhausted,
                 "The wait for a turn at the upstream is longer than the request would wait; Retry-After tells how long it is.",
             )

@@ -43,7 +43,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::Invalid(Invalid::OutsideHorizon { earliest: "2026-10-24T00:00:00+08:00".into() }),
         Refusal::Invalid(Invalid::WindowInFuture { latest: "2026-11-23T00:00:00+08:00".into() }),
         Refusal::NotCached,
-        Refusal::BudgetExhausted { wait },
+        Refusal::BudgetExhausted { wait, impatient: false },
+        Refusal::BudgetExhausted { wait, impatient: true },
         Refusal::LineFull { wait },
         Refusal::BudgetUnavailable { wait },
         Refusal::Draining,
@@ -111,7 +112,7 @@ fn what_time_mends_says_when_and_never_zero() {
         assert_eq!(wait.is_some(), mends, "{problem:?}");
         assert!(wait.is_none_or(|wait| wait >= 1), "{problem:?}");
     }
-    let exhausted = Problem::from(Refusal::BudgetExhausted { wait: Duration::from_millis(2100) });
+    let exhausted = Problem::from(Refusal::BudgetExhausted { wait: Duration::from_millis(2100), impatient: false });
     assert_eq!(exhausted.headers[RETRY_AFTER], "3", "rounded up: nobody comes back too early");
 }
 

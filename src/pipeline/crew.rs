@@ -12,7 +12,7 @@ use crate::cache::{Cache, Held, Sickbed};
 use crate::fleet::{Fleet, Found};
 use crate::query::{self, Question};
 use crate::queue::{Crew, Landing, Leg, Looked};
-use crate::telemetry::{Attribute, Metrics, Tracing};
+use crate::telemetry::{ANSWERED, Attribute, Metrics, Tracing};
 use crate::upstream::{Fault, Kind, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
@@ -149,6 +149,7 @@ impl Flights {
         }
         if sent.result.as_ref().is_err_and(|fault| fault.kind == Kind::Unreachable) {
             // Nothing was sent, so it is no call.
+            self.metrics.unreachable(&leg.tenant);
             tracing::warn!(tenant = %leg.tenant, leg = leg.number, "no connection to the upstream");
             return;
         }
@@ -179,7 +180,7 @@ impl Flights {
 }
 
 fn outcome(sent: &Sent) -> &'static str {
-    sent.result.as_ref().map_or_else(|fault| fault.kind.label(), |_| "answered")
+    sent.result.as_ref().map_or_else(|fault| fault.kind.label(), |_| ANSWERED)
 }
 
 /// What the span of a call tells.

@@ -220,7 +220,7 @@ impl Pipeline {
                     let fetched = |held| Fetched { held, how, spent: Spent::default() };
                     return landed.brought.map(fetched).map_err(Refusal::Upstream);
                 }
-                Joined::Exhausted(wait) => return Err(self.exhausted(wait)),
+                Joined::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline)),
                 Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }),
                 Joined::GivenUp => return Err(Refusal::Draining),
             };
@@ -231,10 +231,7 @@ impl Pipeline {
             };
             match outcome {
                 Outcome::Landed(Landed { brought: Ok(held), cost }) => {
-                    let spent = spent(cost, began, joined);
-                    if spent.calls > 0 {
-                        self.telemetry.metrics.waited(tenant.id(), spent.waited);
-                    }
+                    let spent = self.spent(tenant, cost, began, joined);
                     return Ok(Fetched { held, how: How::Flight { joined }, spent });
                 }
                 Outcome::Found(Landed { brought: Ok(held), .. }) => {
@@ -242,24 +239,36 @@ impl Pipeline {
                 }
                 // It failed at another replica a moment ago, and rests.
                 Outcome::Found(Landed { brought: Err(fault), .. }) => self.lay_if_up(asking.question(), &fault),
-                Outcome::Landed(Landed { brought: Err(fault), .. }) => {
+                Outcome::Landed(Landed { brought: Err(fault), cost }) => {
+                    self.spent(tenant, cost, began, joined);
                     // Also where the flight goes on for those with more patience: the next impatient one is told the same.
                     self.lay_if_up(asking.question(), &fault);
                     return Err(Refusal::Upstream(fault));
                 }
-                Outcome::Exhausted(wait) => return Err(self.exhausted(wait)),
+                Outcome::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline)),
                 Outcome::GivenUp => return Err(Refusal::Draining),
                 Outcome::Lost => return Err(Refusal::Lost),
             }
         }
     }
 
-    /// Why a turn does not come in time.
-    fn exhausted(&self, wait: Duration) -> Refusal {
-        match self.budget.unavailable_for() {
-            Some(pause) => Refusal::BudgetUnavailable { wait: pause },
-            None => Refusal::BudgetExhausted { wait },
+    /// What a flight cost one of its callers: its calls count for the one who asked first.
+    fn spent(&self, tenant: &Tenant, cost: Cost, began: Instant, joined: bool) -> Spent {
+        let waited = cost.departed.map_or(Duration::ZERO, |departed| departed.saturating_duration_since(began));
+        let calls = if joined { 0 } else { cost.calls };
+        if calls > 0 {
+            self.telemetry.metrics.waited(tenant.id(), waited);
         }
+        Spent { waited, calls }
+    }
+
+    /// Why a turn, which would come after `wait`, does not come for who waits from `began` until `deadline`.
+    fn exhausted(&self, wait: Duration, began: Instant, deadline: Instant) -> Refusal {
+        if let Some(wait) = self.budget.unavailable_for() {
+            return Refusal::BudgetUnavailable { wait };
+        }
+        let longest = began + self.max_wait;
+        Refusal::BudgetExhausted { wait, impatient: deadline < longest && Instant::now() + wait <= longest }
     }
 
     fn lay_if_up(&self, question: &Question, fault: &Fault) {
@@ -326,6 +335,11 @@ impl Pipeline {
         &self.telemetry
     }
 
+    /// The longest that a caller may wait for a turn.
+    pub fn max_wait(&self) -> Duration {
+        self.max_wait
+    }
+
     /// How the slots stand.
     pub fn budget_standing(&self) -> crate::budget::Standing {
         self.budget.standing()
@@ -356,12 +370,6 @@ struct Fetched {
     held: Held,
     how: How,
     spent: Spent,
-}
-
-/// What a flight cost one of its callers: its calls count for the one who asked first.
-fn spent(cost: Cost, began: Instant, joined: bool) -> Spent {
-    let waited = cost.departed.map_or(Duration::ZERO, |departed| departed.saturating_duration_since(began));
-    Spent { waited, calls: if joined { 0 } else { cost.calls } }
 }
 
 /// Where a fetched answer came from.

@@ -37,6 +37,8 @@ pub enum Refusal {
     BudgetExhausted {
         /// Until a turn would come.
         wait: Duration,
+        /// The caller asked for less patience than it could have had, and the turn would have come within that.
+        impatient: bool,
     },
     /// As many questions of the tenant wait as may.
     #[error("as many questions of the tenant wait as may")]
@@ -62,11 +64,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The words for turns that were not to be had.
+    pub const OF_THE_QUEUE: [&str; 4] = ["budget_exhausted", "line_full", "budget_unavailable", "draining"];
+
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
         match self {
             Self::Rejected(Rejected::KeysUnavailable { .. })
-            | Self::BudgetExhausted { .. }
+            | Self::BudgetExhausted { impatient: false, .. }
             | Self::LineFull { .. }
             | Self::BudgetUnavailable { .. }
             | Self::Draining
@@ -77,6 +82,7 @@ impl Refusal {
             | Self::AmbiguousApp
             | Self::TenantNotHeld
             | Self::Invalid(_)
+            | Self::BudgetExhausted { impatient: true, .. }
             | Self::NotCached => Blame::Caller,
             Self::Upstream(fault) => fault.kind.blame(),
         }
@@ -106,15 +112,12 @@ impl Refusal {
 
     /// Whether it is a turn that was not to be had.
     pub(super) fn is_of_the_queue(&self) -> bool {
-        matches!(
-            self,
-            Self::BudgetExhausted { .. } | Self::LineFull { .. } | Self::BudgetUnavailable { .. } | Self::Draining
-        )
+        Self::OF_THE_QUEUE.contains(&self.label())
     }
 
-    /// Whether a stale answer is better than this: when the caller did nothing wrong.
+    /// Whether a stale answer is better than this: when the caller did nothing wrong. To be impatient is not wrong.
     pub(super) fn lets_stale_serve(&self) -> bool {
-        self.blame() != Blame::Caller
+        self.blame() != Blame::Caller || self.is_of_the_queue()
     }
 }
 

@@ -27,6 +27,7 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     calls: Family<CallLabels, Counter>,
     call_duration: Timed<OutcomeLabels>,
+    unreachable: Family<TenantLabels, Counter>,
     last_success: Arc<AtomicI64>,
 }
 
@@ -94,6 +95,16 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+impl Lookup {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Stale => "stale",
+            Self::Miss => "miss",
+        }
+    }
+}
+
 impl Metrics {
     /// A request has ended, after this long.
     pub fn request(&self, labels: &RequestLabels, took: Duration) {
@@ -105,12 +116,7 @@ impl Metrics {
 
     /// An answer was looked for.
     pub fn lookup(&self, found: Lookup) {
-        let result = match found {
-            Lookup::Hit => "hit",
-            Lookup::Stale => "stale",
-            Lookup::Miss => "miss",
-        };
-        self.lookups.get_or_create(&ResultLabels { result }).inc();
+        self.lookups.get_or_create(&ResultLabels { result: found.label() }).inc();
     }
 
     /// A question of this tenant stood in line for this long, until its turn.
@@ -127,6 +133,28 @@ impl Metrics {
     pub fn call(&self, tenant: &TenantId, outcome: &'static str, took: Duration) {
         self.calls.get_or_create(&CallLabels { tenant: tenant.clone(), outcome }).inc();
         self.call_duration.get_or_create(&OutcomeLabels { outcome }).observe(took.as_secs_f64());
+    }
+
+    /// No connection could be opened for a call on this tenant's turn.
+    pub fn unreachable(&self, tenant: &TenantId) {
+        self.unreachable.get_or_create(&TenantLabels { tenant: tenant.clone() }).inc();
+    }
+
+    /// Begins what is counted of these tenants with zero, so that the first event is seen as a rise. `refusals` are the
+    /// reasons that there can be for one.
+    pub fn begin<'a>(&self, tenants: impl IntoIterator<Item = &'a TenantId>, refusals: &[&'static str]) {
+        for result in [Lookup::Hit, Lookup::Stale, Lookup::Miss].map(Lookup::label) {
+            drop(self.lookups.get_or_create(&ResultLabels { result }));
+        }
+        for tenant in tenants {
+            let tenant = TenantLabels { tenant: tenant.clone() };
+            drop(self.waits.get_or_create(&tenant));
+            drop(self.unreachable.get_or_create(&tenant));
+            for reason in refusals {
+                drop(self.refusals.get_or_create(&RefusalLabels { tenant: tenant.tenant.clone(), reason }));
+            }
+            drop(self.calls.get_or_create(&CallLabels { tenant: tenant.tenant, outcome: ANSWERED }));
+        }
     }
 
     /// The vendor answered a call.
@@ -158,6 +186,8 @@ impl Metrics {
         );
         registry.register("queue_refusals", "Requests that were not given a turn", self.refusals.clone());
         registry.register("upstream_calls", "Calls sent to the upstream, by whose turn it was", self.calls.clone());
+        let help = "Calls for which no connection could be opened, so that nothing was sent";
+        registry.register("upstream_unreachable", help, self.unreachable.clone());
         registry.register_with_unit(
             "upstream_call_duration",
             "From the sending of a call to its end",
@@ -166,6 +196,9 @@ impl Metrics {
         );
     }
 }
+
+/// The outcome of a call that brought an answer.
+pub const ANSWERED: &str = "answered";
 
 const NEVER: i64 = i64::MIN;
 
@@ -179,6 +212,7 @@ impl Default for Metrics {
             refusals: Family::default(),
             calls: Family::default(),
             call_duration: Family::new_with_constructor(|| Histogram::new(CALLS)),
+            unreachable: Family::default(),
             last_success: Arc::new(AtomicI64::new(NEVER)),
         }
     }

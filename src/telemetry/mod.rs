@@ -11,7 +11,7 @@ use opentelemetry_otlp::ExporterBuildError;
 
 pub use self::config::{Config, Format};
 pub use self::log::Log;
-pub use self::metrics::{Lookup, Metrics, RequestLabels};
+pub use self::metrics::{ANSWERED, Lookup, Metrics, RequestLabels};
 pub use self::spans::SpanCounts;
 pub use self::trace::{Attribute, Trace, Tracing};
 

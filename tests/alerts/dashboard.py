@@ -154,7 +154,7 @@ def health(page):
     )
     page.stat(
         "Since the vendor last answered",
-        "Any replica. It grows while nobody asks anything new; it is bad only while calls are made, or requests end as unreachable.",
+        "Any replica. It grows while nobody asks anything new; it is bad only while calls are made, or no connection can be opened.",
         "s",
         (f"time() - max(sluice_upstream_last_success_timestamp_seconds{{{OURS}}})", "ago"),
         steps=(GREEN, (600, YELLOW), (3600, RED)),
@@ -200,9 +200,10 @@ def health(page):
     page.graph(
         "Upstream calls by outcome",
         "answered is good. throttled: see Budget. credentials, denied, refused and clock are for us to mend, the rest is the "
-        "vendor's or the way's. A connection that could not be opened is no call: it is among the failures as unreachable.",
+        "vendor's or the way's. no connection: nothing was sent, so it is no call.",
         "reqps",
         (rate("sluice_upstream_calls_total", "outcome", TENANT), "{{outcome}}"),
+        (f"sum(rate(sluice_upstream_unreachable_total{{{TENANT}}}{EACH}))", "no connection"),
         stack=True,
     )
     page.graph(

@@ -2,10 +2,9 @@
 # Checks what watches the gateway: the rules, their tests, their runbooks, the dashboard, and that every metric they name is one
 # that a gateway has.
 #
-#   run.sh [PAGE…]    PAGE: a file with what GET /metrics said, in the text format. A metric without a value is not on the page,
-#                     so it takes a gateway with a Redis, an issuer whose keys are fetched and a collector, that has answered,
-#                     missed and refused; or several pages.
+#   run.sh SLUICE
 set -euo pipefail
+sluice=$(realpath "$1")
 cd "$(dirname "$0")/../.."
 
 rules=helm/files/alerts.yaml
@@ -44,27 +43,18 @@ while read -r series; do
     grep -qx " *- record: $series" "$rules" || complain "$series is used and not recorded"
 done < <(grep -ohE 'sluice:[a-z0-9_]+:[a-z0-9_]+' "$rules" "$dashboard" docs/watching.md "$runbooks"/*.md | sort -u)
 
-if [ $# = 0 ]; then
-    cat >&2 <<'SKIPPED'
-**********************************************************************************************
-** SKIPPED: whether the metrics of the rules and the dashboard exist. Give a page of metrics: **
-**     make alerts METRICS_PAGE=metrics.txt                                                   **
-**********************************************************************************************
-SKIPPED
-else
-    known=$(mktemp)
-    trap 'rm -f "$known"' EXIT
-    # Not in a pipe: what is complained of in one would be forgotten.
-    for page in "$@"; do
-        promtool check metrics <"$page" || complain "promtool complains about $page"
-        # A histogram is named by its buckets in PromQL, and as a whole in prose.
-        sed -nE 's/^(sluice_[a-z0-9_]+)[{ ].*/\1/p; s/^# TYPE (sluice_[a-z0-9_]+) histogram$/\1/p' "$page" >>"$known"
-    done
-    [ -s "$known" ] || complain "there is no metric of ours in $*"
-    while read -r metric; do
-        grep -qx "$metric" "$known" || complain "$metric is named and is on no page"
-    done < <(grep -ohE '\bsluice_[a-z0-9_]+' "$rules" "$dashboard" docs/watching.md "$runbooks"/*.md | sort -u)
-fi
+page=$(mktemp) known=$(mktemp)
+trap 'rm -f "$page" "$known"' EXIT
+python3 -B tests/alerts/page.py "$sluice" >"$page"
+promtool check metrics <"$page" || complain "promtool complains about the page of metrics"
+# A histogram is named by its buckets in PromQL, and as a whole in prose.
+sed -nE 's/^(sluice_[a-z0-9_]+)[{ ].*/\1/p; s/^# TYPE (sluice_[a-z0-9_]+) histogram$/\1/p' "$page" | sort -u >"$known"
+while read -r metric; do
+    grep -qx "$metric" "$known" || complain "$metric is named, and no gateway tells it"
+done < <(grep -ohE '\bsluice_[a-z0-9_]+' "$rules" "$dashboard" docs/watching.md "$runbooks"/*.md | sort -u)
+while read -r metric; do
+    grep -qF "\`$metric\`" docs/watching.md || complain "docs/watching.md does not tell of $metric"
+done < <(sed -nE 's/^# TYPE (sluice_[a-z0-9_]+) .*/\1/p' "$page")
 
 [ "$failed" = 0 ] && echo "alerts: all well"
 exit "$failed"

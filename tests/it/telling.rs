@@ -188,12 +188,36 @@ async fn requests_calls_and_what_is_held_are_counted() {
         "sluice_queue_wait_seconds_count{tenant=\"red\"} 2",
         "sluice_queue_waiting{tenant=\"green\"} 0",
         "sluice_budget_slots 2",
-        "sluice_budget_calls_total 2",
+        "sluice_upstream_unreachable_total{tenant=\"red\"} 0",
+        "sluice_queue_refusals_total{tenant=\"green\",reason=\"line_full\"} 0",
+        "sluice_upstream_calls_total{tenant=\"green\",outcome=\"answered\"} 0",
+        "sluice_ready 1",
+        "# TYPE sluice_build_info gauge",
+        "# TYPE sluice_requests_total counter",
         "sluice_issuer_keys{issuer=\"https://sso.test\"} 1",
         "sluice_config_generation 1",
     ] {
         assert!(page.lines().any(|told| told == line), "{line}\n---\n{page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_wants_to_wait_less_than_it_may_is_refused_by_its_own_doing() {
+    let house = Plan::default().build().await;
+    let impatient = house.asker("red").with_header("prefer", "wait=0");
+    // Both slots are taken; one of a later second would come well within queue.max_wait.
+    let taken: JoinSet<_> = (0..2).map(|day| ask_once(house.asker("red"), day)).collect();
+    assert!(taken.join_all().await.iter().all(|status| *status == 200));
+    assert_eq!(impatient.ask("app-0", &settled_day(2)).await.status, 503);
+    let page = page(&house).await;
+    let refused = "outcome=\"budget_exhausted\",status=\"503\",blame=\"caller\"} 1";
+    assert!(page.lines().any(|told| told.starts_with("sluice_requests_total{") && told.ends_with(refused)), "{page}");
+    let counted = "sluice_queue_refusals_total{tenant=\"red\",reason=\"budget_exhausted\"} 1";
+    assert!(page.lines().any(|told| told == counted), "{page}");
+}
+
+async fn ask_once(asker: Asker, day: i64) -> u16 {
+    asker.ask("app-0", &settled_day(day)).await.status
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

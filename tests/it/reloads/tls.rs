@@ -83,7 +83,11 @@ async fn without_a_certificate_plain_http_is_spoken_and_tls_waits_for_a_restart(
     let served = serve(&configuration(&upstream, FIRST, "")).await;
     assert_eq!(served.asker.get("/apps").await.status, 200);
     install(&Certificates::new(), &served.files.path(""));
+    served.files.write("running.toml", &configuration(&upstream, FIRST, ""));
     served.files.write("sluice.toml", &configuration(&upstream, FIRST, lines()));
+    let told = served.files.run(&["check", "--against", &served.files.path("running.toml").display().to_string()]);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.starts_with("after a restart:\n  server.tls_cert_file: added"), "{told}");
     let waits = served.shows("TLS waits", |status| status["config"]["needs_restart"][0].is_string()).await;
     let expected = serde_json::json!(["server.tls_cert_file", "server.tls_key_file"]);
     assert_eq!((&waits["config"]["needs_restart"], &waits["config"]["generation"]), (&expected, &1.into()));
