@@ -21,6 +21,7 @@ COPY src src
 RUN find src -name '*.rs' -exec touch {} + && cargo build --locked --release
 
 FROM ${BASE_IMAGE}
+COPY LICENSE /usr/share/doc/sluice/LICENSE
 COPY --from=build /src/target/release/sluice /usr/local/bin/sluice
 # Writes nothing anywhere: run it with a read-only root file system.
 USER 65532:65532
