@@ -1,7 +1,7 @@
 //! `sluice demo`: everything on loopback, and words that say what to try.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -140,11 +140,13 @@ fn guide(addresses: Addresses, upstream: &Simulator, tokens: &Tokens) -> String 
     let Tokens { classroom, meetings } = tokens;
     let base = format!("http://{}", addresses.public);
     let week = format!("from={from}&to={to}");
+    let program = std::env::args_os().next().map_or("sluice".into(), PathBuf::from);
     format!(
         "\
 Sluice demo. Everything runs on this machine; Ctrl-C stops it.
 
   gateway   {base}
+  docs      {base}/docs
   status    http://{admin}/status
   upstream  {endpoint} (simulated: answers in 80 ms, allows two calls a second)
 
@@ -172,11 +174,12 @@ curl -i -H 'Authorization: Bearer {classroom}' '{base}/apps/classroom/distributi
 
 6. See what it cost: the budget, the queue, what is held, and what the upstream saw:
 
-curl http://{admin}/status
+{program} status --admin http://{admin}
 curl {endpoint}/_simulator/arrivals
 
 Each request and each upstream call is logged below.
 ",
+        program = program.display(),
         admin = addresses.admin,
         endpoint = upstream.endpoint(),
     )

@@ -249,17 +249,17 @@ fn a_port_that_is_taken_is_said_plainly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_curl_line_of_the_demo_can_be_pasted() {
+async fn every_command_of_the_demo_can_be_pasted() {
     let mut process = Process::start(&mut sluice(&["demo", "--listen", "127.0.0.1:0"]));
     let guide = process.prints(|text| text.contains("logged below").then(|| text.to_owned())).await;
-    let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ")).collect();
+    let lines: Vec<_> = guide.lines().filter(|line| line.starts_with("curl ") || line.contains("--admin")).collect();
     let expected = [
         "fwd=miss; stored",
         "fwd=miss; stored",
         "app-not-found",
         "fwd=miss; stored",
         "window-too-long",
-        "calls_sent",
+        "3 calls sent since the start",
         "answered",
     ];
     assert_eq!(lines.len(), expected.len(), "{guide}");
