@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{SpanKind, Status, TraceContextExt, Tracer as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_otlp::{ExporterBuildError, Protocol, WithExportConfig};
@@ -108,14 +108,12 @@ impl Trace {
         self.0.as_ref().map(|context| context.span().span_context().trace_id().to_string())
     }
 
-    /// The headers that hand it on: `traceparent`, and `tracestate` where that says something.
-    pub fn headers(&self) -> Vec<(String, String)> {
-        let mut headers = Headers(Vec::new());
-        if let Some(context) = &self.0 {
-            TraceContextPropagator::new().inject_context(context, &mut headers);
-        }
-        headers.0.retain(|(_, value)| !value.is_empty());
-        headers.0
+    /// The `traceparent` that hands it on to the vendor. No `tracestate`: a call is shared, and its first asker's would
+    /// reach the vendor on everybody's call, at any size.
+    pub fn parent(&self) -> Option<String> {
+        let span = self.0.as_ref()?.span();
+        let of = span.span_context();
+        Some(format!("00-{}-{}-{:02x}", of.trace_id(), of.span_id(), of.trace_flags().to_u8()))
     }
 
     /// Ends its span. `failed` where it did not bring what it was for.
@@ -132,38 +130,22 @@ impl Trace {
     }
 }
 
-struct Headers(Vec<(String, String)>);
-
-impl Injector for Headers {
-    fn set(&mut self, key: &str, value: String) {
-        self.0.push((key.to_owned(), value));
-    }
-}
-
-/// The two headers, read beforehand: the library borrows what it is shown.
-struct Shown {
-    parent: String,
-    state: Option<String>,
-}
+/// The header, read beforehand: the library borrows what it is shown.
+struct Shown(String);
 
 impl Extractor for Shown {
     fn get(&self, key: &str) -> Option<&str> {
-        match key {
-            "traceparent" => Some(&self.parent),
-            "tracestate" => self.state.as_deref(),
-            _ => None,
-        }
+        (key == "traceparent").then_some(&self.0)
     }
 
     fn keys(&self) -> Vec<&str> {
-        vec!["traceparent", "tracestate"]
+        vec!["traceparent"]
     }
 }
 
 /// The caller's context; `None` where there is none or it is not one.
 fn extracted(header: impl Fn(&str) -> Option<String>) -> Option<Context> {
-    let shown = Shown { parent: header("traceparent")?, state: header("tracestate") };
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &shown);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Shown(header("traceparent")?));
     context.span().span_context().is_valid().then_some(context)
 }
 

@@ -109,10 +109,10 @@ impl Upstream {
         let question = question.question();
         let settled = question.settles_at(rules).as_second() <= now.as_second();
         let signed_with = self.skew.seconds();
-        let loan = self.keyring.borrow();
+        let loan = self.keyring.borrow(question.app(), self.clock.now());
         let credentials = &loan.key.credentials;
         let request = self.request(wire::body(question, &self.config.names), credentials);
-        let request = trace.headers().into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = trace.parent().into_iter().fold(request, |request, parent| request.header("traceparent", parent));
         let (slot, key_id) = (permit.slot(), credentials.masked_id());
         let opened = self.connection.opened();
         let in_flight = permit.send()?;
@@ -133,7 +133,7 @@ impl Upstream {
             Err(_elapsed) => Read::nothing(Kind::TimedOut),
         };
         let Read { meaning: Meaning { regions, request_id }, may_pass } = read;
-        let may_pass = loan.judge(regions.as_ref().err(), self.clock.now()) || may_pass;
+        let may_pass = loan.judge(question.app(), regions.as_ref().err(), self.clock.now()) || may_pass;
         let result = regions.map(|regions| Answer::new(&regions, now, settled));
         Ok(Sent { result, may_pass, cost: Cost { slot, key_id, request_id, took: start.elapsed() } })
     }

@@ -64,6 +64,11 @@ impl Code {
         self.name
     }
 
+    /// Whether it judges what is asked for, which the vendor does only of a request whose signature it has accepted.
+    pub(super) fn is_of_the_question(self) -> bool {
+        self.name.starts_with("InvalidParameter")
+    }
+
     pub(super) fn kind(self) -> Kind {
         self.kind
     }
