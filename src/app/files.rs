@@ -4,15 +4,12 @@
 //! The system's notices only say when to look; whether something changed is seen from what the files hold.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use zeroize::Zeroizing;
 
 /// A change takes several steps; those that follow at once belong to it.
 const SETTLE: Duration = Duration::from_millis(300);
@@ -24,22 +21,6 @@ pub(super) struct Files {
     watcher: Option<RecommendedWatcher>,
     notices: mpsc::Receiver<()>,
     watched: BTreeSet<PathBuf>,
-}
-
-/// Tells what files hold at one time from what they hold at another, within this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fingerprint(u64);
-
-impl Fingerprint {
-    pub(super) fn of(files: &[PathBuf]) -> Self {
-        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        let mut hasher = KEY.build_hasher();
-        for file in files {
-            file.hash(&mut hasher);
-            std::fs::read(file).map(Zeroizing::new).ok().as_deref().hash(&mut hasher);
-        }
-        Self(hasher.finish())
-    }
 }
 
 impl Files {
@@ -58,9 +39,12 @@ impl Files {
         Self { watcher, notices, watched: BTreeSet::new() }
     }
 
-    /// Waits for a notice about these files, or until it is time to look without one.
+    /// Waits for a notice about these files, or until it is time to look without one. Where some were not watched before,
+    /// it is time now: they may have changed since they were looked at.
     pub(super) async fn noticed(&mut self, files: &[PathBuf]) {
-        self.follow(files);
+        if self.follow(files) {
+            return;
+        }
         match timeout(LOOK, self.notices.recv()).await {
             Ok(Some(())) => sleep(SETTLE).await,
             // Nobody would send any.
@@ -69,8 +53,10 @@ impl Files {
         }
     }
 
-    /// Watches the directories of these files. Those of files that are not read any more stay: they tell nothing new.
-    fn follow(&mut self, files: &[PathBuf]) {
+    /// Watches the directories of these files; tells whether one is new. Those of files that are not read any more stay:
+    /// they tell nothing new.
+    fn follow(&mut self, files: &[PathBuf]) -> bool {
+        let before = self.watched.len();
         for directory in files.iter().filter_map(|file| directory(file)) {
             if self.watched.insert(directory.clone())
                 && let Some(watcher) = &mut self.watcher
@@ -79,6 +65,7 @@ impl Files {
                 tracing::warn!(directory = %directory.display(), %error, "changes in this directory are noticed late");
             }
         }
+        self.watched.len() > before
     }
 }
 

@@ -161,10 +161,11 @@ impl Gateway {
         self.addresses
     }
 
-    /// Reads the configuration again and puts in force what can be without a restart. Nothing that is under way, held or
-    /// remembered is lost; one with mistakes changes nothing.
-    pub fn reload(&self) -> Result<Reloaded, NotReloaded> {
-        self.reloader.reload()
+    /// Has the configuration read again, and put in force what can be without a restart. Nothing that is under way, held
+    /// or remembered is lost; one with mistakes changes nothing. What comes of it is in the log too.
+    pub fn reload(&self) -> JoinHandle<Result<Reloaded, NotReloaded>> {
+        let reloader = Arc::clone(&self.reloader);
+        tokio::task::spawn_blocking(move || reloader.reload())
     }
 
     /// Waits for what must not happen: the end of the task that gives out turns. Without it every miss would wait in vain.
@@ -199,12 +200,13 @@ impl Gateway {
 
 /// Reloads whenever a file of the configuration changes.
 async fn follow(reloader: Arc<Reloader>) {
-    let mut files = Files::new();
+    let (mut files, mut watched) = (Files::new(), Vec::new());
     loop {
-        files.noticed(&reloader.files()).await;
         let reloader = Arc::clone(&reloader);
-        // What came of it is in the log, whoever asked for it.
-        let _told = tokio::task::spawn_blocking(move || reloader.reload_if_changed()).await;
+        if let Ok(paths) = tokio::task::spawn_blocking(move || reloader.reload_if_changed()).await {
+            watched = paths;
+        }
+        files.noticed(&watched).await;
     }
 }
 

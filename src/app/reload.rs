@@ -7,12 +7,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::files::Fingerprint;
+use jiff::Timestamp;
+
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::edge::{ConfigStanding, NotReloaded, Reloaded, Reloads, Tls};
 use crate::pipeline::{Pipeline, Policy};
-use crate::settings::{Mistakes, Resolved};
+use crate::settings::{Change, Mistakes, Resolved, Seen};
 use crate::telemetry::Log;
 use crate::tenancy::Registry;
 
@@ -26,13 +27,15 @@ pub(super) struct Reloader {
     tls: Option<Tls>,
     log: Log,
     clock: Clock,
+    /// What the files held when they were last read, whatever came of it. Locked while they are read, so that one reload
+    /// comes after the other.
+    seen: Mutex<Vec<Seen>>,
+    /// Never locked while files are read: who looks at it does not wait for a disk.
     state: Mutex<State>,
 }
 
 struct State {
     in_force: Resolved,
-    /// What the files held when they were last read, whatever came of it.
-    read: Fingerprint,
     standing: ConfigStanding,
 }
 
@@ -53,54 +56,45 @@ impl Reloader {
             fault: None,
             after_restart: Vec::new(),
         };
-        Self {
-            source,
-            pipeline,
-            tls,
-            log,
-            clock,
-            state: Mutex::new(State { read: Fingerprint::of(in_force.files()), in_force, standing }),
+        let seen = Mutex::new(in_force.files().to_vec());
+        Self { source, pipeline, tls, log, clock, seen, state: Mutex::new(State { in_force, standing }) }
+    }
+
+    /// Reloads if a file holds something else than when it was last read. Tells which files there are to watch. Blocks on
+    /// them.
+    pub(super) fn reload_if_changed(&self) -> Vec<PathBuf> {
+        let mut seen = locked(&self.seen);
+        if !seen.iter().all(Seen::still_holds) {
+            // What came of it has been told.
+            drop(self.reload_from(&mut seen));
         }
+        seen.iter().map(|file| file.path().to_owned()).collect()
     }
 
-    /// The files that the configuration in force was read from.
-    pub(super) fn files(&self) -> Vec<PathBuf> {
-        self.state().in_force.files().to_vec()
-    }
-
-    /// Reloads if a file holds something else than when it was last read.
-    pub(super) fn reload_if_changed(&self) {
-        let changed = {
-            let state = self.state();
-            Fingerprint::of(state.in_force.files()) != state.read
-        };
-        if changed {
-            // It has been told.
-            drop(self.reload());
-        }
-    }
-
-    /// Tells what came of it in the log, whoever asked for it.
-    fn tell(outcome: &Result<Reloaded, NotReloaded>) {
-        match outcome {
-            Ok(Reloaded { generation, applied, after_restart }) => {
-                let list = |changes: &[crate::settings::Change]| {
-                    changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-                };
-                tracing::info!(generation, applied = list(applied), "reloaded");
-                if !after_restart.is_empty() {
-                    tracing::warn!(changed = list(after_restart), "some of what changed applies after a restart");
-                }
+    fn reload_from(&self, seen: &mut Vec<Seen>) -> Result<Reloaded, NotReloaded> {
+        let outcome = self.read_and_apply(seen);
+        let mut state = locked(&self.state);
+        match &outcome {
+            Ok(_) => {
+                state.standing.reloads += 1;
+                state.standing.fault = None;
             }
-            Err(fault) => tracing::error!(%fault, "not reloaded: the present configuration stays in force"),
+            Err(fault) => {
+                state.standing.failures += 1;
+                state.standing.fault = Some(fault.clone());
+            }
         }
+        drop(state);
+        tell(&outcome);
+        outcome
     }
 
-    fn read_and_apply(&self, state: &mut State) -> Result<Reloaded, NotReloaded> {
-        let old = Fingerprint::of(state.in_force.files());
-        state.read = old;
-        let Loaded { config, resolved } = (self.source)()
-            .map_err(|mistakes| NotReloaded::Mistakes(mistakes.all().iter().map(ToString::to_string).collect()))?;
+    fn read_and_apply(&self, seen: &mut Vec<Seen>) -> Result<Reloaded, NotReloaded> {
+        let Loaded { config, resolved } = (self.source)().map_err(|mistakes| {
+            follow(seen, mistakes.files());
+            NotReloaded::Mistakes(mistakes.all().iter().map(ToString::to_string).collect())
+        })?;
+        *seen = resolved.files().to_vec();
         let applies = config::applied_at_once(self.tls.is_some(), &config);
         let before = self.pipeline.policy();
         let authenticator = config.authenticator_after(&before.authenticator);
@@ -113,49 +107,57 @@ impl Reloader {
             tls.renew(certificate);
         }
         self.log.filter(&config.telemetry.log);
-        let (applied, after_restart): (Vec<_>, Vec<_>) =
-            state.in_force.changes(&resolved).into_iter().partition(|change| applies(&change.key));
-        let standing = &mut state.standing;
-        if !applied.is_empty() {
-            standing.generation += 1;
-            standing.in_force_since = self.clock.now();
-        }
-        standing.after_restart = after_restart.iter().map(|change| change.key.clone()).collect();
-        let unchanged = Fingerprint::of(state.in_force.files()) == old;
-        state.in_force = state.in_force.overlaid(resolved, applies);
-        // What changed while it was read is noticed, because the old fingerprint is that of other contents.
-        if unchanged {
-            state.read = Fingerprint::of(state.in_force.files());
-        }
-        Ok(Reloaded { generation: state.standing.generation, applied, after_restart })
+        Ok(locked(&self.state).succeeded_by(resolved, applies, self.clock.now()))
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl State {
+    /// Another reading is in force, but for the keys that do not apply at once.
+    fn succeeded_by(&mut self, resolved: Resolved, applies: impl Fn(&str) -> bool, now: Timestamp) -> Reloaded {
+        let (applied, after_restart): (Vec<_>, Vec<_>) =
+            self.in_force.changes(&resolved).into_iter().partition(|change| applies(&change.key));
+        if !applied.is_empty() {
+            self.standing.generation += 1;
+            self.standing.in_force_since = now;
+        }
+        self.standing.after_restart = after_restart.iter().map(|change| change.key.clone()).collect();
+        self.in_force = self.in_force.overlaid(resolved, applies);
+        Reloaded { generation: self.standing.generation, applied, after_restart }
     }
+}
+
+/// Remembers what a reading with mistakes has seen, beside the files that it did not come to.
+fn follow(seen: &mut Vec<Seen>, newer: &[Seen]) {
+    seen.retain(|file| newer.iter().all(|newer| newer.path() != file.path()));
+    seen.extend_from_slice(newer);
+}
+
+/// Tells what came of a reload in the log, whoever asked for it.
+fn tell(outcome: &Result<Reloaded, NotReloaded>) {
+    match outcome {
+        Ok(Reloaded { generation, applied, after_restart }) => {
+            let list = |changes: &[Change]| changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            tracing::info!(generation, applied = list(applied), "reloaded");
+            if !after_restart.is_empty() {
+                tracing::warn!(changed = list(after_restart), "some of what changed applies after a restart");
+            }
+        }
+        Err(fault) => tracing::error!(%fault, "not reloaded: the present configuration stays in force"),
+    }
+}
+
+/// A reload that panicked has left nothing half done that the next one would not do again.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reloads for Reloader {
     fn reload(&self) -> Result<Reloaded, NotReloaded> {
-        // One at a time: a second that came meanwhile may have seen newer files, and applies after the first.
-        let mut state = self.state();
-        let outcome = self.read_and_apply(&mut state);
-        match &outcome {
-            Ok(_) => {
-                state.standing.reloads += 1;
-                state.standing.fault = None;
-            }
-            Err(fault) => {
-                state.standing.failures += 1;
-                state.standing.fault = Some(fault.clone());
-            }
-        }
-        Self::tell(&outcome);
-        outcome
+        self.reload_from(&mut locked(&self.seen))
     }
 
     fn standing(&self) -> ConfigStanding {
-        self.state().standing.clone()
+        locked(&self.state).standing.clone()
     }
 }
 

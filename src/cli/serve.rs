@@ -55,8 +55,8 @@ impl Serve {
                 tokio::select! {
                     order = signals.next() => match order {
                         Order::Stop => break Ok(()),
-                        // What came of it is in the log.
-                        Order::Reload => drop(tokio::task::block_in_place(|| gateway.reload())),
+                        // What comes of it is in the log, and a slow disk holds up no other signal.
+                        Order::Reload => drop(gateway.reload()),
                     },
                     () = gateway.broken() => break Err(Failed::Failure),
                 }

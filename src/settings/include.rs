@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::Settings;
 use super::mistake::Origin;
-use super::named_files::read_file;
 use super::source::{Source, SourceKind};
 use super::spelling::written_key;
 
@@ -55,8 +54,7 @@ impl Settings {
 
     /// The text of a configuration file, or where the fault is, if it is inside, and what it is.
     pub(super) fn contents(&mut self, path: &Path) -> Result<Zeroizing<String>, (Option<Origin>, String)> {
-        self.ledger.files.push(path.to_owned());
-        let fault = match read_file(path) {
+        let fault = match self.ledger.read(path) {
             Err(fault) => (None, format!("{} cannot be read: {fault}", path.display())),
             Ok(bytes) => match str::from_utf8(&bytes) {
                 Ok(text) => return Ok(Zeroizing::new(text.to_owned())),

@@ -6,6 +6,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::seen::Seen;
+
 /// Where a value was written. Lines count from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -42,13 +44,16 @@ pub struct Mistake {
 /// Every fault that was found, sorted by file and line and freed of repetitions; never empty.
 /// Its `Display` prints one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistakes(Vec<Mistake>);
+pub struct Mistakes {
+    all: Vec<Mistake>,
+    files: Vec<Seen>,
+}
 
 /// What a reading leaves behind besides the values: the faults, and the files that were opened.
 #[derive(Default)]
 pub(super) struct Ledger {
     pub(super) mistakes: Vec<Mistake>,
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: Vec<Seen>,
     /// A file could not be read in full. What is absent then proves nothing, so that missing
     /// keys are not reported on top of the fault that made them disappear.
     pub(super) incomplete: bool,
@@ -94,7 +99,7 @@ impl fmt::Display for Mistake {
 }
 
 impl Mistakes {
-    pub(super) fn sorted(mut mistakes: Vec<Mistake>) -> Self {
+    pub(super) fn sorted(mut mistakes: Vec<Mistake>, files: Vec<Seen>) -> Self {
         mistakes.sort_by(|one, other| order(one.origin.as_ref(), other.origin.as_ref()));
         let mut kept: Vec<Mistake> = Vec::with_capacity(mistakes.len());
         for mistake in mistakes {
@@ -103,18 +108,23 @@ impl Mistakes {
                 kept.push(mistake);
             }
         }
-        Self(kept)
+        Self { all: kept, files }
     }
 
     /// The faults, in the order in which they are printed.
     pub fn all(&self) -> &[Mistake] {
-        &self.0
+        &self.all
+    }
+
+    /// Every file that was opened, for whoever watches for one of them to be mended.
+    pub fn files(&self) -> &[Seen] {
+        &self.files
     }
 }
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, mistake) in self.0.iter().enumerate() {
+        for (index, mistake) in self.all.iter().enumerate() {
             if index > 0 {
                 formatter.write_str("\n")?;
             }
@@ -168,7 +178,7 @@ mod tests {
         let environment = Mistake { origin: Some(variable), ..at("", 0) };
         let nowhere = Mistake { origin: None, ..at("", 0) };
         let shuffled = vec![nowhere, environment, at("b", 1), at("a", 10), at("a", 9), at("a", 10)];
-        let printed = Mistakes::sorted(shuffled).to_string();
+        let printed = Mistakes::sorted(shuffled, Vec::new()).to_string();
         let expected = "a:9: a.b: is odd\na:10: a.b: is odd\nb:1: a.b: is odd\n\
                         environment SLUICE_A: a.b: is odd\na.b: is odd";
         assert_eq!(printed, expected);

@@ -19,6 +19,7 @@ mod print;
 mod reading;
 mod scalars;
 mod section;
+mod seen;
 mod source;
 mod spelling;
 mod unknown;
@@ -32,6 +33,7 @@ pub use self::mistake::Mistakes;
 pub use self::named_files::ConfiguredFile;
 pub use self::print::Resolved;
 pub use self::section::Section;
+pub use self::seen::Seen;
 pub use self::spelling::written_text;
 pub use self::words::{parse_duration, write_duration};
 
@@ -92,7 +94,7 @@ impl Settings {
     pub fn finish(mut self) -> Result<Resolved, Mistakes> {
         unknown::check(&self.root, "", &mut self.ledger);
         if !self.ledger.mistakes.is_empty() {
-            return Err(Mistakes::sorted(self.ledger.mistakes));
+            return Err(Mistakes::sorted(self.ledger.mistakes, self.ledger.files));
         }
         Ok(Resolved::new(self.root, self.ledger.files))
     }

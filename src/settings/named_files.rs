@@ -57,8 +57,7 @@ impl Section<'_> {
         let Some(path) = self.path(key)? else {
             return Some(None);
         };
-        self.ledger.files.push(path.clone());
-        match read_file(&path) {
+        match self.ledger.read(&path) {
             Ok(bytes) => {
                 if let Some(node) = self.table.get_mut(key) {
                     node.content = Some(hash(&bytes));
@@ -152,7 +151,7 @@ fn said(fault: &std::io::Error) -> String {
 mod tests {
     use secrecy::ExposeSecret;
 
-    use super::super::Settings;
+    use super::super::{Seen, Settings};
     use super::*;
 
     fn directory() -> tempfile::TempDir {
@@ -183,7 +182,8 @@ mod tests {
         assert_eq!(secret(&mut settings, "c"), Some(None));
         let resolved = settings.finish().unwrap();
         assert_eq!(resolved.to_toml(), "a = \"***\"\nb_file = \"key\"\n");
-        assert_eq!(resolved.files(), [directory.path().join("key")]);
+        let files: Vec<_> = resolved.files().iter().map(Seen::path).collect();
+        assert_eq!(files, [directory.path().join("key")]);
     }
 
     #[test]

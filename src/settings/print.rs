@@ -2,10 +2,10 @@
 //! in each table first the plain keys, then the tables, then the lists of tables.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use super::changes::{Change, Inventory};
 use super::node::{Node, Standing, Table, Value};
+use super::seen::Seen;
 use super::spelling::{joined, written_key, written_text};
 
 /// A line longer than this is broken up.
@@ -17,7 +17,7 @@ const HIDDEN: &str = "***";
 /// Settings that were read without a mistake.
 pub struct Resolved {
     root: Table,
-    files: Vec<PathBuf>,
+    files: Vec<Seen>,
     inventory: Inventory,
 }
 
@@ -29,7 +29,7 @@ enum Layout {
 }
 
 impl Resolved {
-    pub(super) fn new(mut root: Table, files: Vec<PathBuf>) -> Self {
+    pub(super) fn new(mut root: Table, files: Vec<Seen>) -> Self {
         let inventory = Inventory::of(&root);
         redact(&mut root);
         Self { root, files, inventory }
@@ -53,7 +53,7 @@ impl Resolved {
     }
 
     /// Every file that was read, for whoever watches them for changes.
-    pub fn files(&self) -> &[PathBuf] {
+    pub fn files(&self) -> &[Seen] {
         &self.files
     }
 }

@@ -230,16 +230,16 @@ async fn a_reload_keeps_the_keys_of_an_issuer_also_while_its_provider_is_away() 
     assert_eq!(status(&token).await, 200);
     provider.stop().await;
     files.write("sluice.toml", &raised);
-    gateway.reload().unwrap();
+    gateway.reload().await.unwrap().unwrap();
     assert_eq!((status(&token).await, status(&provider.token(&key)).await), (200, 200), "another token, the same key");
     files.write("sluice.toml", &gone);
-    gateway.reload().unwrap();
+    gateway.reload().await.unwrap().unwrap();
     assert_eq!(status(&token).await, 401, "what was verified under other settings is judged anew");
     // The rounds under new settings begin with a look of their own.
     let asked = provider.asked(KEYS);
     provider.resume().await;
     files.write("sluice.toml", &raised);
-    gateway.reload().unwrap();
+    gateway.reload().await.unwrap().unwrap();
     assert_eq!(status(&token).await, 200);
     for _ in 0..500 {
         if provider.asked(KEYS) > asked {

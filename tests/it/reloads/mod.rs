@@ -150,6 +150,21 @@ async fn a_file_with_mistakes_changes_nothing_and_says_where_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_comes_after_the_configuration_that_names_it_is_noticed() {
+    let upstream = upstream().await;
+    let served = serve(&configuration(&upstream, FIRST, "")).await;
+    let named = configuration(&upstream, SECOND, "")
+        .replace(&format!("secret_access_key = \"{}\"", SECOND.1), "secret_access_key_file = \"late.key\"");
+    served.files.write("sluice.toml", &named);
+    let early =
+        |status: &Value| status["config"]["last_reload_fault"].as_str().is_some_and(|fault| fault.contains("late.key"));
+    served.shows("the file is not there yet", early).await;
+    served.files.write("late.key", SECOND.1);
+    let there = served.shows("the file is there", |status| status["config"]["last_reload_fault"].is_null()).await;
+    assert_eq!(there["master_key"]["successor"], "AKLT…bbbb");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mounted_volume_that_is_swapped_behind_its_link_is_noticed() {
     let upstream = upstream().await;
     let text = configuration(&upstream, FIRST, "");
