@@ -68,6 +68,15 @@ impl Address {
         Ok(Self { layout, hosts, tls, username, password, database: i64::from(database) })
     }
 
+    /// Whether both lead to the same place, as the same user.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        let place = |address: &Self| {
+            let Self { layout, hosts, tls, username, password: _, database } = address.clone();
+            (layout, hosts, tls, username, database)
+        };
+        place(self) == place(other)
+    }
+
     /// The hosts, for the log.
     pub(super) fn hosts(&self) -> String {
         self.hosts.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(",")

@@ -9,6 +9,8 @@ use crate::settings::Section;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(super) address: Address,
+    /// Goes before that of the URL.
+    password: Option<SecretString>,
     /// Certificates of the authorities that the server's own is held against, PEM; the system's where there are none.
     pub(super) authorities: Option<Vec<u8>>,
     pub(super) prefix: String,
@@ -32,8 +34,18 @@ impl Config {
             return None;
         }
         let authorities = authorities.map(|file| file.bytes().to_vec());
-        let address = Address { password: password.or(address.password), ..address };
-        Some(Some(Self { address, authorities, prefix }))
+        Some(Some(Self { address, password, authorities, prefix }))
+    }
+
+    pub(super) fn password(&self) -> Option<&SecretString> {
+        self.password.as_ref().or(self.address.password.as_ref())
+    }
+
+    /// This one with the password and the authorities of another. Those of another place are not for this one, and what
+    /// its URL says waits for a restart: `None` then.
+    pub(super) fn renewed(&self, newer: Self) -> Option<Self> {
+        let Self { password, authorities, .. } = newer;
+        newer.address.is_at(&self.address).then(|| Self { password, authorities, ..self.clone() })
     }
 }
 
@@ -57,4 +69,30 @@ fn prefix(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let good = (1..=64).contains(&text.len()) && text.bytes().all(plain);
     good.then(|| text.to_owned()).ok_or_else(|| "give 1 to 64 letters, digits, `-`, `_` or `.`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn config(url: &str, password: Option<&str>) -> Config {
+        let address = Address::parse(url).unwrap();
+        Config { address, password: password.map(SecretString::from), authorities: None, prefix: "sluice".into() }
+    }
+
+    #[test]
+    fn a_new_password_is_taken_and_one_that_stands_in_the_url_or_belongs_elsewhere_is_not() {
+        let running = config("redis://:in-url@a:6379", Some("old"));
+        let renewed = |newer: Config| {
+            running.renewed(newer).and_then(|config| Some(config.password()?.expose_secret().to_owned()))
+        };
+        assert_eq!(renewed(config("redis://a:6379", Some("new"))).as_deref(), Some("new"));
+        assert_eq!(renewed(config("redis://:newer@a:6379", None)).as_deref(), Some("in-url"));
+        for elsewhere in ["redis://b:6379", "redis://a:6380", "rediss://a:6379", "redis://u@a:6379", "redis://a:6379/1"]
+        {
+            assert_eq!(renewed(config(elsewhere, Some("new"))), None, "{elsewhere}");
+        }
+    }
 }

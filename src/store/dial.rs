@@ -84,7 +84,7 @@ impl Config {
     fn credentials(&self) -> RedisConnectionInfo {
         let info = RedisConnectionInfo::default().set_db(self.address.database);
         let info = self.address.username.iter().fold(info, RedisConnectionInfo::set_username);
-        self.address.password.iter().fold(info, |info, password| info.set_password(password.expose_secret()))
+        self.password().iter().fold(info, |info, password| info.set_password(password.expose_secret()))
     }
 
     fn info(&self, address: ConnectionAddr) -> Result<ConnectionInfo, RedisError> {
@@ -126,7 +126,7 @@ impl Config {
         let builder = self.address.username.iter().fold(builder, |builder, username| {
             builder.set_client_to_redis_username(username).set_client_to_sentinel_username(username)
         });
-        let builder = self.address.password.iter().fold(builder, |builder, password| {
+        let builder = self.password().iter().fold(builder, |builder, password| {
             let password = password.expose_secret();
             builder.set_client_to_redis_password(password).set_client_to_sentinel_password(password)
         });

@@ -30,7 +30,6 @@ pub use self::news::{News, Topic};
 pub use self::reply::Reply;
 pub use self::script::{Arguments, Script};
 
-use self::address::Address;
 use self::dial::Line;
 use self::witness::Witness;
 
@@ -102,13 +101,12 @@ impl Store {
         &self.0.hosts
     }
 
-    /// Connects the next time with the password and the authorities of another configuration. Where it leads, and what is
-    /// open, stay as they are.
-    pub fn renew_credentials(&self, config: Config) {
-        let now = self.0.config.load();
-        let address = Address { password: config.address.password, ..now.address.clone() };
-        let renewed = Config { address, authorities: config.authorities, ..Config::clone(&now) };
-        self.0.config.store(Arc::new(renewed));
+    /// Connects the next time with `redis_password` and the authorities of another configuration, unless it leads elsewhere.
+    /// Where this one leads, and what is open, stay as they are.
+    pub fn renew_credentials(&self, newer: Config) {
+        if let Some(renewed) = self.0.config.load().renewed(newer) {
+            self.0.config.store(Arc::new(renewed));
+        }
     }
 
     /// The whole name of a key, for scripts that build names.
