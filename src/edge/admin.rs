@@ -101,8 +101,7 @@ pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
 }
 
 /// Not ready where no request could be answered, or other replicas do better: while draining, in the first moments, or
-/// without any issuer's keys. What hurts only some
-/// callers, or every replica alike, is told and stops no traffic.
+/// without any issuer's keys. What hurts only some callers, or every replica alike, is told and stops no traffic.
 async fn readyz(State(admin): State<Admin>) -> Response {
     let Ready { ready, reasons } = readiness(&admin);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::router::Shared;
 use super::visitor::Trail;
 use super::{etag, terms};
-use crate::pipeline::{Served, Terms, Via, Visit};
+use crate::pipeline::{Served, Terms, Unserved, Via, Visit};
 use crate::telemetry::Trace;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -41,12 +41,23 @@ pub(super) async fn distribution(
     Extension(visit): Extension<Visit>,
     RawQuery(query): RawQuery,
     Extension(trace): Extension<Trace>,
+    Extension(trail): Extension<Trail>,
     headers: HeaderMap,
 ) -> Response {
+    trail.mark(|marks| marks.app = visit.acting().grant().ok().map(|grant| grant.app().name().to_owned()));
     let terms = Terms { trace, ..terms::terms(&headers) };
     match shared.pipeline.answer(&visit, query.as_deref().unwrap_or_default(), terms).await {
-        Ok(served) => write(&served, &headers),
-        Err(refusal) => Problem::from(refusal).into_response(),
+        Ok(served) => {
+            trail.mark(|marks| {
+                marks.outcome = Some(served.via.label());
+                marks.spent = Some(served.spent);
+            });
+            write(&served, &headers)
+        }
+        Err(Unserved { refusal, spent }) => {
+            trail.mark(|marks| marks.spent = Some(spent));
+            Problem::from(refusal).into_response()
+        }
     }
 }
 
@@ -66,13 +77,6 @@ fn write(served: &Served, request: &HeaderMap) -> Response {
     for (name, value) in [(CACHE_CONTROL, control), (CACHE_STATUS, status)] {
         headers.insert(name, HeaderValue::from_str(&value).expect("words and digits can stand in a header"));
     }
-    response.extensions_mut().insert(Trail {
-        tenant: served.grant.tenant().id().clone(),
-        app: Some(served.grant.app().name().to_owned()),
-        outcome: Some(served.via.label()),
-        configured: true,
-        spent: Some(served.spent),
-    });
     response
 }
 

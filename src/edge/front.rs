@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use super::admin::Readiness;
 use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
-use super::visitor::Trail;
-use crate::model::Blame;
+use super::visitor::{Marks, Trail};
+use crate::model::{Blame, TenantId};
 use crate::telemetry::{Attribute, RequestLabels, Telemetry, Trace};
 
 const LONGEST_PATH: usize = 2048;
@@ -62,6 +62,7 @@ struct LogLine {
     route: Option<MatchedPath>,
     began: Instant,
     trace: Trace,
+    trail: Trail,
     telemetry: Telemetry,
     written: bool,
 }
@@ -69,18 +70,21 @@ struct LogLine {
 pub(super) async fn front(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let name = || format!("{} {}", request.method(), route.as_ref().map_or("none", MatchedPath::as_str));
+    let name = || format!("{} {}", method(request.method()), route.as_ref().map_or("none", MatchedPath::as_str));
     let trace = front.telemetry.tracing.request(header, name);
+    let trail = Trail::default();
     let line = LogLine {
         request_id: RequestId::of(request.headers()),
         method: request.method().clone(),
         route,
         began: Instant::now(),
         trace: trace.clone(),
+        trail: trail.clone(),
         telemetry: front.telemetry.clone(),
         written: false,
     };
     request.extensions_mut().insert(trace);
+    request.extensions_mut().insert(trail);
     let version = request.version();
     let uri = request.uri();
     let guard = front.enter();
@@ -108,13 +112,12 @@ impl LogLine {
 
     /// Without a response, the caller hung up.
     fn tell(&self, response: Option<&Response>) {
-        let trail = response.and_then(|response| response.extensions().get::<Trail>());
+        let Marks { tenant, configured, app, outcome, spent } = self.trail.marks();
         let problem = response.and_then(|response| response.extensions().get::<Problem>());
-        let served = problem.map(Problem::label).or(trail.and_then(|trail| trail.outcome)).unwrap_or("served");
+        let served = problem.map(Problem::label).or(outcome).unwrap_or("served");
         let hung_up = response.is_none().then_some(Blame::Caller);
         let outcome = if hung_up.is_some() { "hung_up" } else { served };
         let blame = problem.map(Problem::blame).or(hung_up).map(Blame::label);
-        let spent = trail.and_then(|trail| trail.spent);
         let took = self.began.elapsed();
         tracing::info!(
             target: "sluice::access",
@@ -125,8 +128,8 @@ impl LogLine {
             status = response.map(|response| response.status().as_u16()),
             outcome,
             blame,
-            tenant = trail.map(|trail| trail.tenant.as_str()),
-            app = trail.and_then(|trail| trail.app.as_deref()),
+            tenant = tenant.as_ref().map(TenantId::as_str),
+            app,
             wait_ms = spent.map(|spent| milliseconds(spent.waited)),
             calls = spent.map(|spent| spent.calls),
             took_ms = milliseconds(took),
@@ -136,14 +139,14 @@ impl LogLine {
         let labels = RequestLabels {
             route: self.route().to_owned(),
             // A name that only a token knows could be any: it is in the log, and is no label.
-            tenant: trail.filter(|trail| trail.configured).map(|trail| trail.tenant.clone()),
+            tenant: tenant.filter(|_| configured),
             outcome,
             status,
             blame: blame.unwrap_or_default(),
         };
         self.telemetry.metrics.request(&labels, took);
         let attributes: [Attribute; 4] = [
-            ("http.request.method", self.method.to_string().into()),
+            ("http.request.method", method(&self.method).to_owned().into()),
             ("http.route", self.route().to_owned().into()),
             ("http.response.status_code", i64::from(status).into()),
             ("sluice.outcome", outcome.into()),
@@ -162,6 +165,12 @@ impl Drop for LogLine {
             self.tell(None);
         }
     }
+}
+
+/// The method as spans have it: a caller can make up others, and names of spans are few.
+fn method(method: &Method) -> &str {
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
+    if known.contains(method) { method.as_str() } else { "_OTHER" }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::tls::{HTTP_2, Tls};
 
@@ -86,10 +87,20 @@ impl Listener {
             let service = TowerToHyperService::new(router.clone());
             let watcher = graceful.watcher();
             let acceptor = tls.as_ref().map(Tls::acceptor);
+            let mut stopped = stop.clone();
             tokio::spawn(async move {
-                match acceptor {
-                    None => over_http_1(stream, service, watcher).await,
-                    Some(acceptor) => encrypted(&acceptor, stream, service, watcher).await,
+                let Some(acceptor) = acceptor else { return over_http_1(stream, service, watcher).await };
+                // Who has not shaken hands has asked nothing that could be finished.
+                let stream = tokio::select! {
+                    stream = encrypted(&acceptor, stream) => stream,
+                    () = stopped.called() => None,
+                };
+                match stream {
+                    Some(stream) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
+                        over_http_2(stream, service, watcher).await;
+                    }
+                    Some(stream) => over_http_1(stream, service, watcher).await,
+                    None => {}
                 }
             });
         }
@@ -100,16 +111,14 @@ impl Listener {
     }
 }
 
-/// Shakes hands, then speaks what was agreed on.
-async fn encrypted(acceptor: &TlsAcceptor, stream: TcpStream, service: Routes, watcher: Watcher) {
+/// Shakes hands.
+async fn encrypted(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
     match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
-            over_http_2(stream, service, watcher).await;
-        }
-        Ok(Ok(stream)) => over_http_1(stream, service, watcher).await,
+        Ok(Ok(stream)) => return Some(stream),
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
     }
+    None
 }
 
 async fn over_http_1(stream: impl Stream, service: Routes, watcher: Watcher) {

@@ -1,6 +1,9 @@
 //! The layer before every route that needs a caller: token, app and `Sluice-Tenant` → `Visit`, counted against the rate of
 //! the tenant on whose behalf the request is made.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Extension;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
@@ -17,15 +20,30 @@ use crate::tenancy::Wanted;
 /// Chooses one of the token's tenants.
 pub(super) const SLUICE_TENANT: HeaderName = HeaderName::from_static("sluice-tenant");
 
-/// What the log line tells about a request once its caller is known. Left in the response's extensions.
-#[derive(Clone, Debug)]
-pub(super) struct Trail {
-    pub(super) tenant: TenantId,
-    pub(super) app: Option<String>,
-    pub(super) outcome: Option<&'static str>,
+/// What the log line tells about a request, as far as it has come. It lies in the request's extensions, and its clones
+/// share it: of a caller who hung up there is no response that could carry it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trail(Arc<Mutex<Marks>>);
+
+/// What is known of a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    pub(super) tenant: Option<TenantId>,
     /// Whether the tenant is one of the configuration.
     pub(super) configured: bool,
+    pub(super) app: Option<String>,
+    pub(super) outcome: Option<&'static str>,
     pub(super) spent: Option<Spent>,
+}
+
+impl Trail {
+    pub(super) fn mark(&self, mark: impl FnOnce(&mut Marks)) {
+        mark(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn marks(&self) -> Marks {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// The mark of an answer that another choice of tenant would have changed. Left in the response's extensions.
@@ -34,6 +52,7 @@ pub(super) struct VariesByTenant;
 
 pub(super) async fn visitor(
     State(shared): State<Shared>,
+    Extension(trail): Extension<Trail>,
     path: Result<RawPathParams, RawPathParamsRejection>,
     mut request: Request,
     next: Next,
@@ -49,13 +68,10 @@ pub(super) async fn visitor(
         Ok(visit) => visit,
         Err(refusal) => return Problem::from(refusal).into_response(),
     };
-    let trail = Trail {
-        tenant: visit.acting().id().clone(),
-        app: None,
-        outcome: None,
-        configured: visit.acting().tenant().is_some(),
-        spent: None,
-    };
+    trail.mark(|marks| {
+        marks.tenant = Some(visit.acting().id().clone());
+        marks.configured = visit.acting().tenant().is_some();
+    });
     let allowance = shared.rate_limits.count(visit.acting().tenant().map(|tenant| &**tenant));
     let several = visit.caller().tenants().are_several();
     let mut response = if let Some(wait) = allowance.wait {
@@ -65,9 +81,6 @@ pub(super) async fn visitor(
         next.run(request).await
     };
     allowance.write(response.headers_mut());
-    if response.extensions().get::<Trail>().is_none() {
-        response.extensions_mut().insert(trail);
-    }
     if several {
         response.extensions_mut().insert(VariesByTenant);
     }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use self::asking::Asking;
 use self::crew::{Cost, Flights, Landed};
 pub use self::refusal::Refusal;
-pub use self::served::{Served, Spent, Via};
+pub use self::served::{Served, Spent, Unserved, Via};
 use crate::auth::{Authenticator, Caller};
 use crate::budget::Budget;
 use crate::cache::{Cache, Held, Purge, Sickbed};
@@ -139,8 +139,8 @@ impl Pipeline {
     }
 
     /// Answers a question about the app that the visit is for.
-    pub async fn answer(&self, visit: &Visit, raw_query: &str, terms: Terms) -> Result<Served, Refusal> {
-        let grant = visit.acting.grant()?.clone();
+    pub async fn answer(&self, visit: &Visit, raw_query: &str, terms: Terms) -> Result<Served, Unserved> {
+        let grant = visit.acting.grant().map_err(Refusal::from)?.clone();
         let now = self.now();
         let rules = &self.flights.rules;
         let asked = query::ask(&grant, raw_query, now, rules).map_err(Refusal::Invalid)?;
@@ -160,7 +160,7 @@ impl Pipeline {
             }
         }
         if terms.only_if_cached {
-            return Err(Refusal::NotCached);
+            return Err(Refusal::NotCached.into());
         }
         let asking = Asking { askable: askable.map_err(Refusal::Invalid)?, trace: terms.trace };
         let patience = terms.patience.unwrap_or(self.max_wait).min(self.max_wait);
@@ -175,7 +175,7 @@ impl Pipeline {
                 };
                 Ok(self.served(grant, asked, held, via, spent))
             }
-            (Err(refusal), stale) => {
+            (Err(Unserved { refusal, spent }), stale) => {
                 if refusal.is_of_the_queue() {
                     self.telemetry.metrics.refused(grant.tenant().id(), refusal.label());
                 }
@@ -183,7 +183,8 @@ impl Pipeline {
                 let stale = stale.or_else(|| self.flights.cache.get(asked.question()));
                 let stands_in = stale.filter(|stale| refusal.lets_stale_serve() && self.serves_on_error(stale));
                 let via = Via::StaleOnError(refusal.label());
-                stands_in.map(|stale| self.served(grant, asked, stale, via, Spent::default())).ok_or(refusal)
+                let stands_in = stands_in.map(|stale| self.served(grant, asked, stale, via, spent));
+                stands_in.ok_or(Unserved { refusal, spent })
             }
         }
     }
@@ -196,19 +197,19 @@ impl Pipeline {
         tenant: &Tenant,
         patience: Duration,
         rests: bool,
-    ) -> Result<Fetched, Refusal> {
+    ) -> Result<Fetched, Unserved> {
         let began = Instant::now();
         let deadline = began + patience;
         loop {
             while let Some(sick) = self.flights.sickbed.get(asking.question()) {
                 if sick.until > deadline || !rests {
-                    return Err(Refusal::Upstream(sick.fault));
+                    return Err(Refusal::Upstream(sick.fault).into());
                 }
                 sleep_until(sick.until).await;
             }
             let unavailable = if rests { self.budget.outage() } else { self.budget.unavailable_for() };
             if let Some(wait) = unavailable {
-                return Err(Refusal::BudgetUnavailable { wait });
+                return Err(Refusal::BudgetUnavailable { wait }.into());
             }
             let stake = Stake { tenant: tenant.id().clone(), weight: tenant.weight() };
             let patience = deadline.saturating_duration_since(Instant::now());
@@ -218,16 +219,16 @@ impl Pipeline {
                 Joined::Held(landed) => {
                     let how = How::Flight { joined: true };
                     let fetched = |held| Fetched { held, how, spent: Spent::default() };
-                    return landed.brought.map(fetched).map_err(Refusal::Upstream);
+                    return Ok(landed.brought.map(fetched).map_err(Refusal::Upstream)?);
                 }
-                Joined::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline)),
-                Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }),
-                Joined::GivenUp => return Err(Refusal::Draining),
+                Joined::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline).into()),
+                Joined::LineFull(wait) => return Err(Refusal::LineFull { wait }.into()),
+                Joined::GivenUp => return Err(Refusal::Draining.into()),
             };
             let joined = !seat.is_first();
             let outcome = tokio::select! {
                 outcome = seat.outcome() => outcome,
-                wait = self.budget.goes_away(), if !rests => return Err(Refusal::BudgetUnavailable { wait }),
+                wait = self.budget.goes_away(), if !rests => return Err(Refusal::BudgetUnavailable { wait }.into()),
             };
             match outcome {
                 Outcome::Landed(Landed { brought: Ok(held), cost }) => {
@@ -240,14 +241,14 @@ impl Pipeline {
                 // It failed at another replica a moment ago, and rests.
                 Outcome::Found(Landed { brought: Err(fault), .. }) => self.lay_if_up(asking.question(), &fault),
                 Outcome::Landed(Landed { brought: Err(fault), cost }) => {
-                    self.spent(tenant, cost, began, joined);
+                    let spent = self.spent(tenant, cost, began, joined);
                     // Also where the flight goes on for those with more patience: the next impatient one is told the same.
                     self.lay_if_up(asking.question(), &fault);
-                    return Err(Refusal::Upstream(fault));
+                    return Err(Unserved { refusal: Refusal::Upstream(fault), spent });
                 }
-                Outcome::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline)),
-                Outcome::GivenUp => return Err(Refusal::Draining),
-                Outcome::Lost => return Err(Refusal::Lost),
+                Outcome::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline).into()),
+                Outcome::GivenUp => return Err(Refusal::Draining.into()),
+                Outcome::Lost => return Err(Refusal::Lost.into()),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::refusal::Refusal;
 use crate::cache::Freshness;
 use crate::model::Answer;
 use crate::query::Asked;
@@ -24,7 +25,22 @@ pub struct Served {
     pub spent: Spent,
 }
 
-/// What an answer took.
+/// No answer for one caller, and what it took all the same.
+#[derive(Clone, Debug)]
+pub struct Unserved {
+    /// Why there is none.
+    pub refusal: Refusal,
+    /// What it took.
+    pub spent: Spent,
+}
+
+impl From<Refusal> for Unserved {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, spent: Spent::default() }
+    }
+}
+
+/// What an answer, or none, took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// How long the question waited for its turn.

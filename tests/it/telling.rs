@@ -7,11 +7,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
+use http::StatusCode;
 use serde_json::Value;
-use sluice::simulator::{self, Settings, Simulator};
+use sluice::simulator::{self, Fault, Settings, Share, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{Asker, Files, House, ISSUER_AND_TENANT, Plan, Process, settled_day, sluice};
 
@@ -83,6 +84,36 @@ async fn each_request_and_each_call_has_its_line_and_the_calls_add_up() {
         assert!(call["slot"].as_u64().unwrap() < 2, "{call}");
         assert_eq!(arrival.traceparent.as_deref(), Some(PARENT), "without a collector it is handed on as it came");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_failed_and_who_hung_up_have_their_lines_with_what_they_cost_and_whose_they_were() {
+    let upstream = upstream().await;
+    let files = configuration(&upstream, "");
+    let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
+    let (public, admin) = process.prints(addresses).await;
+    let asker = Asker::new(public, Some(token(&files)));
+    upstream.order(Fault::Status(StatusCode::INTERNAL_SERVER_ERROR), Share::Always);
+    assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 502);
+    let calls = upstream.arrivals().len();
+    upstream.order(Fault::Hang, Share::Always);
+    assert!(timeout(Duration::from_millis(500), asker.ask("app-0", &settled_day(1))).await.is_err());
+    until("two requests", async || lines(&process.printed(), "request").len() == 2).await;
+    let requests = lines(&process.printed(), "request");
+    let [failed, hung_up] = &*requests else { panic!("{requests:#?}") };
+    assert_eq!((&failed["tenant"], &failed["app"]), (&"red".into(), &"app-0".into()));
+    assert_eq!((&failed["calls"], calls), (&3.into(), 3));
+    assert!(
+        failed["wait_ms"].as_u64().is_some_and(|wait| wait >= 500),
+        "nothing is sent in a start's first second: {failed}"
+    );
+    assert_eq!(
+        (&hung_up["outcome"], &hung_up["tenant"], &hung_up["app"]),
+        (&"hung_up".into(), &"red".into(), &"app-0".into())
+    );
+    let page = Asker::new(admin, None).get("/metrics").await.text;
+    let counted = "tenant=\"red\",outcome=\"hung_up\",status=\"499\",blame=\"caller\"} 1";
+    assert!(page.contains(counted), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
