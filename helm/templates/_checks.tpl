@@ -127,9 +127,9 @@
 {{- define "sluice.check.pod" -}}
 {{- $drain := dig "server" "drain" "30s" .Values.config -}}
 {{- $call := dig "upstream" "timeout" "10s" .Values.config -}}
-{{- $least := add (include "sluice.milliseconds" $drain) (include "sluice.milliseconds" $call) 5000 -}}
+{{- $least := add (include "sluice.milliseconds" $drain) (include "sluice.milliseconds" $call) 7000 -}}
 {{- if lt (mul .Values.terminationGracePeriodSeconds 1000) $least }}
-* terminationGracePeriodSeconds is {{ .Values.terminationGracePeriodSeconds }}, and a replica would be killed while it drains: set it to at least {{ div (add $least 999) 1000 }}, which is config.server.drain ({{ $drain }}), config.upstream.timeout ({{ $call }}) and 5 s.
+* terminationGracePeriodSeconds is {{ .Values.terminationGracePeriodSeconds }}, and a replica would be killed while it drains: set it to at least {{ div (add $least 999) 1000 }}, which is config.server.drain ({{ $drain }}), config.upstream.timeout ({{ $call }}) and 7 s.
 {{- end }}
 {{- with dig "limits" "memory" "" .Values.resources }}
 {{- $held := dig "cache" "max_bytes" "256MiB" $.Values.config -}}

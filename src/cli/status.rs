@@ -48,7 +48,8 @@ impl Status {
         let client =
             reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().map_err(|error| error.to_string())?;
         let get = async |path: &str| {
-            let url = self.admin.join(path).map_err(|error| format!("{}: {error}", self.admin))?;
+            // Below whatever path a proxy has put in front.
+            let url = format!("{}{path}", self.admin.as_str().trim_end_matches('/'));
             let reply = client.get(url).send().await.map_err(|_| {
                 format!(
                     "no gateway answers at {}; is it running, and is this its server.admin_listen? \

@@ -102,8 +102,9 @@ class Accepted(unittest.TestCase):
 
 class Rolled(unittest.TestCase):
     def test_the_pods_roll_exactly_for_what_the_gateway_would_not_apply_at_once(self):
-        # Room for the larger cache of the other case.
-        now = changed(ONE, resources=EVERYTHING["resources"])
+        # Room for the larger cache and the longer drain of the other case.
+        room = {key: EVERYTHING[key] for key in ("resources", "terminationGracePeriodSeconds")}
+        now = changed(ONE, **room)
         wanted = EVERYTHING["config"]
         changes = {("issuers",): wanted["issuers"][:1], ("tenants",): wanted["tenants"]}
         for section in ("server", "upstream", "budget", "queue", "cache", "query", "telemetry"):

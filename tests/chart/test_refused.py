@@ -42,9 +42,9 @@ CONTRADICTIONS = {
     "an Ingress of every host": (changed(ONE, ingress__enabled=True), "ingress is enabled and would take every host: name the gateway's own in ingress.hosts"),
     "a route of every host": (changed(ONE, httpRoute={"enabled": True, "parentRefs": [{"name": "g"}]}), "httpRoute is enabled and would take every host: name the gateway's own in httpRoute.hostnames"),
     "a route on no Gateway": (changed(ONE, httpRoute={"enabled": True, "hostnames": ["a.example.com"]}), "hangs on no Gateway: name one in httpRoute.parentRefs"),
-    "a grace shorter than the drain": (changed(ONE, config__server={"drain": "1m"}), "terminationGracePeriodSeconds is 60, and a replica would be killed while it drains: set it to at least 75"),
-    "a grace shorter by hours": (changed(ONE, config__server={"drain": "1h"}), "set it to at least 3615"),
-    "a grace shorter by a call": (changed(ONE, config__upstream={"timeout": "25001ms"}), "set it to at least 61"),
+    "a grace shorter than the drain": (changed(ONE, config__server={"drain": "1m"}), "terminationGracePeriodSeconds is 60, and a replica would be killed while it drains: set it to at least 77"),
+    "a grace shorter by hours": (changed(ONE, config__server={"drain": "1h"}), "set it to at least 3617"),
+    "a grace shorter by a call": (changed(ONE, config__upstream={"timeout": "23001ms"}), "set it to at least 61"),
     "memory for less than the cache": (changed(ONE, config__cache={"max_bytes": "1GiB"}), "resources.limits.memory is 512Mi, and a full cache would have the pod killed: allow at least 128Mi more than config.cache.max_bytes, which is 1GiB"),
     "memory for less than a cache in bytes": (changed(ONE, config__cache={"max_bytes": 536870912}), "config.cache.max_bytes, which is 536870912"),
     "another port": (changed(ONE, config__server={"listen": "0.0.0.0:80"}), "config.server.listen is 0.0.0.0:8080 in a pod: leave it out"),
@@ -136,8 +136,8 @@ class Refused(unittest.TestCase):
 
     def test_what_is_just_enough_is_rendered(self):
         for values in (
-            changed(ONE, config__server={"drain": "45s"}),
-            changed(ONE, config__upstream={"timeout": "25000ms"}),
+            changed(ONE, config__server={"drain": "43s"}),
+            changed(ONE, config__upstream={"timeout": "23000ms"}),
             changed(ONE, config__cache={"max_bytes": "384MiB"}),
             changed(ONE, config__server={"listen": "0.0.0.0:8080", "admin_listen": "0.0.0.0:9090"}),
             changed(MANY, redis__url="rediss://team@redis:6379"),
