@@ -25,7 +25,7 @@ pub(super) struct Keyring(Mutex<State>);
 struct State {
     in_force: Arc<Key>,
     successor: Option<Successor>,
-    rejected: Option<Rejection>,
+    rejected: Option<(Arc<Key>, Rejection)>,
 }
 
 /// A key and since when it is known here.
@@ -102,14 +102,14 @@ impl Keyring {
     }
 
     /// Has these credentials tried, unless they are in force. Those that waited before them are forgotten, and so is the
-    /// refusal of others.
+    /// refusal of others; their own is known until they are taken.
     pub(super) fn propose(&self, credentials: Credentials, now: Timestamp) {
         let mut state = self.state();
         let waits = state.successor.as_ref().is_some_and(|waiting| waiting.key.credentials.are(&credentials));
         if waits {
             return;
         }
-        state.rejected = None;
+        state.rejected = state.rejected.take().filter(|(rejected, _)| rejected.credentials.are(&credentials));
         let known = state.in_force.credentials.are(&credentials);
         let key = || Arc::new(Key { credentials, read_at: now });
         state.successor = (!known).then(|| Successor { key: key(), trial: Trial::Due(now) });
@@ -138,7 +138,7 @@ impl Keyring {
             key_id: state.in_force.credentials.masked_id(),
             read_at: state.in_force.read_at,
             successor: state.successor.as_ref().map(|successor| successor.key.credentials.masked_id()),
-            rejected: state.rejected.clone(),
+            rejected: state.rejected.as_ref().map(|(_, rejection)| rejection.clone()),
         }
     }
 
@@ -162,13 +162,18 @@ impl State {
     fn promote(&mut self, successor: Successor) {
         tracing::info!(key_id = successor.key.credentials.masked_id(), "the new master key is in force");
         self.in_force = successor.key;
+        self.rejected = None;
     }
 
     fn reject(&mut self, successor: &Successor, fault: Fault, now: Timestamp) {
         let key_id = successor.key.credentials.masked_id();
-        tracing::error!(key_id, why = %fault, code = fault.code.map(super::Code::as_str),
-            "the new master key was refused; the one before stays in force");
-        self.rejected = Some(Rejection { key_id, at: now, fault });
+        tracing::error!(
+            key_id,
+            why = fault.kind.label(),
+            code = fault.code.map(super::Code::as_str),
+            "the new master key was refused; the one before stays in force"
+        );
+        self.rejected = Some((Arc::clone(&successor.key), Rejection { key_id, at: now, fault }));
     }
 }
 
@@ -177,7 +182,17 @@ impl Loan<'_> {
     /// another call.
     pub(super) fn judge(mut self, app: &AppId, fault: Option<&Fault>, now: Timestamp) -> bool {
         match std::mem::replace(&mut self.part, Part::None) {
-            Part::None => false,
+            Part::None => {
+                if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Credentials) {
+                    let key_id = self.key.credentials.masked_id();
+                    tracing::error!(
+                        key_id,
+                        code = fault.code.map(super::Code::as_str),
+                        "the master key in force is refused: nothing is answered until another is configured"
+                    );
+                }
+                false
+            }
             Part::Tries => self.tried(app, fault, now),
             Part::Compares => {
                 self.compared(app, fault, now);

@@ -140,3 +140,17 @@ fn the_fate_of_a_key_that_another_has_replaced_does_not_matter() {
     assert!(!trial.judge(&app("a"), None, at(7)));
     assert_eq!(stands(&ring), (false, false, false), "who goes back to the old key keeps it");
 }
+
+#[test]
+fn a_refusal_is_known_until_the_key_is_taken_or_another_is_configured() {
+    let (ring, refused) = (rotating(), Fault::documented("InvalidAccessKey"));
+    assert_eq!(ends(&ring, "a", Some(&refused), 2), (NEW, true));
+    ring.propose(credentials(NEW), at(3));
+    assert_eq!(stands(&ring), (false, true, true), "it is tried again, and was refused");
+    assert_eq!(ends(&ring, "a", None, 4), (NEW, false));
+    assert_eq!(stands(&ring), IN_FORCE);
+    ring.propose(credentials("AKLT-newer-newer-0003"), at(5));
+    assert!(ends(&ring, "a", Some(&refused), 6).1);
+    ring.propose(credentials(NEW), at(7));
+    assert_eq!(stands(&ring), IN_FORCE, "who goes back to the key in force has no refused one");
+}
