@@ -43,6 +43,12 @@ impl Clock {
         }))
     }
 
+    /// The moment that was so long ago.
+    pub fn since(&self, elapsed: std::time::Duration) -> Timestamp {
+        let now = self.now();
+        SignedDuration::try_from(elapsed).ok().and_then(|elapsed| now.checked_sub(elapsed).ok()).unwrap_or(now)
+    }
+
     /// The time now, in UTC.
     pub fn now(&self) -> Timestamp {
         (self.0)()

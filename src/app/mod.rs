@@ -36,11 +36,18 @@ pub struct Gateway {
     readiness: Readiness,
     addresses: Addresses,
     drain: Duration,
-    stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<()>>,
+    /// In the order in which they are stopped: whoever watches a drain sees its end.
+    listeners: [Listening; 2],
     dispatcher: JoinHandle<()>,
     follower: JoinHandle<()>,
     reloader: Arc<Reloader>,
+}
+
+/// A listener that is served, and the way to stop it.
+#[derive(Debug)]
+struct Listening {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 /// What a gateway is given besides its configuration.
@@ -130,12 +137,12 @@ impl Gateway {
             Arc::new(Reloader::new(source, resolved, Arc::clone(&pipeline), tls.clone(), telemetry.log, clock.clone()));
         let reloads = Arc::<Reloader>::clone(&reloader);
         let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began, reloads };
-        let (stop, stopped) = Stop::new();
+        let encrypts = tls.is_some();
         // What is under way when turns are no longer given is at most one call from its end.
         let last_answers = pipeline.call_time() + LAST_WORDS;
-        let tasks = vec![
-            tokio::spawn(public.0.serve(router, tls, stopped.clone(), last_answers)),
-            tokio::spawn(admin.0.serve(shown.router(), None, stopped, LAST_WORDS)),
+        let listeners = [
+            Listening::on(|stop| public.0.serve(router, tls, stop, last_answers)),
+            Listening::on(|stop| admin.0.serve(shown.router(), None, stop, LAST_WORDS)),
         ];
         let running = Arc::clone(&pipeline);
         let dispatcher = tokio::spawn(async move {
@@ -150,10 +157,10 @@ impl Gateway {
         if let Some(warning) = config.server.token_headers.warning() {
             tracing::warn!("{warning}");
         }
-        tracing::info!(listen = %addresses.public, admin_listen = %addresses.admin, "serving");
+        tracing::info!(listen = %addresses.public, tls = encrypts, admin_listen = %addresses.admin, "serving");
         let follower = tokio::spawn(follow(Arc::clone(&reloader)));
         let drain = config.server.drain;
-        Ok(Self { pipeline, readiness, addresses, drain, stop, tasks, dispatcher, follower, reloader })
+        Ok(Self { pipeline, readiness, addresses, drain, listeners, dispatcher, follower, reloader })
     }
 
     /// Where it listens.
@@ -185,9 +192,9 @@ impl Gateway {
         }
         self.pipeline.give_up();
         sleep(LAST_WORDS).await;
-        // The receivers are the listeners; were they gone, there would be nothing to stop.
-        self.stop.send_replace(true);
-        for task in self.tasks {
+        for Listening { stop, task } in self.listeners {
+            // The receiver is the listener; were it gone, there would be nothing to stop.
+            stop.send_replace(true);
             if task.await.is_err() {
                 tracing::error!("a listener ended badly");
             }
@@ -195,6 +202,13 @@ impl Gateway {
         self.dispatcher.abort();
         self.follower.abort();
         tracing::info!("stopped");
+    }
+}
+
+impl Listening {
+    fn on<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(Stop) -> F) -> Self {
+        let (stop, stopped) = Stop::new();
+        Self { stop, task: tokio::spawn(serve(stopped)) }
     }
 }
 

@@ -54,6 +54,7 @@ impl Reloader {
             reloads: 0,
             failures: 0,
             fault: None,
+            last_reload: None,
             after_restart: Vec::new(),
         };
         let seen = Mutex::new(in_force.files().to_vec());
@@ -74,6 +75,7 @@ impl Reloader {
     fn reload_from(&self, seen: &mut Vec<Seen>) -> Result<Reloaded, NotReloaded> {
         let outcome = self.read_and_apply(seen);
         let mut state = locked(&self.state);
+        state.standing.last_reload = Some(self.clock.now());
         match &outcome {
             Ok(_) => {
                 state.standing.reloads += 1;
@@ -137,7 +139,11 @@ fn tell(outcome: &Result<Reloaded, NotReloaded>) {
     match outcome {
         Ok(Reloaded { generation, applied, after_restart }) => {
             let list = |changes: &[Change]| changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            tracing::info!(generation, applied = list(applied), "reloaded");
+            if applied.is_empty() {
+                tracing::info!(generation, "reloaded: nothing that applies at once has changed");
+            } else {
+                tracing::info!(generation, applied = list(applied), "reloaded");
+            }
             if !after_restart.is_empty() {
                 tracing::warn!(changed = list(after_restart), "some of what changed applies after a restart");
             }

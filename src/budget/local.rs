@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::permit::{Ledger, Passage};
 use super::slots::{NoSlot, Slots, Ticket};
-use super::{Config, Permit, Standing};
+use super::{Config, Foreign, Permit, Standing};
 
 /// The slots, and whoever waits for them.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ struct Book {
     slots: Slots,
     sent: u64,
     throttled: u64,
-    foreign: u64,
+    foreign: Foreign,
 }
 
 impl Local {
     pub(super) fn new(config: &Config, slots: Slots) -> Self {
-        let book = Mutex::new(Book { slots, sent: 0, throttled: 0, foreign: 0 });
+        let book = Mutex::new(Book { slots, sent: 0, throttled: 0, foreign: Foreign::default() });
         Self { book, freed: Notify::new(), calls: config.calls, per: config.per }
     }
 
@@ -67,7 +67,8 @@ impl Local {
             guard: book.slots.guard(now),
             sent: book.sent,
             throttled: book.throttled,
-            foreign: book.foreign,
+            foreign: book.foreign.times,
+            foreign_at: book.foreign.last,
             per: self.per,
         }
     }
@@ -103,7 +104,9 @@ impl Ledger for Local {
             book.slots.arrived(ticket, now);
             if throttled {
                 book.throttled += 1;
-                book.foreign += u64::from(book.slots.throttled(now));
+                if book.slots.throttled(now) {
+                    book.foreign.note(now);
+                }
             }
         }
         self.freed.notify_waiters();

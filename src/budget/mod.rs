@@ -62,8 +62,24 @@ pub struct Standing {
     /// Those among them that came although the guard had been widened before, or nothing was assumed at all: our own
     /// calls were further apart than the limit wants, so somebody else spends from the account.
     pub foreign: u64,
+    /// When the last of those came.
+    pub foreign_at: Option<Instant>,
     /// The sliding window of the limit.
     pub per: Duration,
+}
+
+/// Throttles that our own calls do not explain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Foreign {
+    times: u64,
+    last: Option<Instant>,
+}
+
+impl Foreign {
+    fn note(&mut self, now: Instant) {
+        self.times += 1;
+        self.last = Some(now);
+    }
 }
 
 impl Budget {

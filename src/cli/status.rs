@@ -16,7 +16,7 @@ use crate::clock::Clock;
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
     /// Where the admin listener is
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090", value_parser = admin)]
     admin: Url,
     /// Print what the admin listener says, as it says it
     #[arg(long)]
@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Where the second column begins.
 const INDENT: usize = 12;
 const BAR: usize = 30;
+/// Throttles that are older, in seconds, want nobody's attention any more: the alert has ended too.
+const RECENT: u64 = 1800;
 
 impl Status {
     pub(super) fn run(self) -> Result<(), Failed> {
@@ -50,20 +52,43 @@ impl Status {
         let get = async |path: &str| {
             // Below whatever path a proxy has put in front.
             let url = format!("{}{path}", self.admin.as_str().trim_end_matches('/'));
-            let reply = client.get(url).send().await.map_err(|_| {
+            let reply = client.get(url).send().await.map_err(|error| {
                 format!(
-                    "no gateway answers at {}; is it running, and is this its server.admin_listen? \
+                    "no gateway answers at {} ({}); is it running, and is this its server.admin_listen? \
                      Give another with --admin URL",
-                    self.admin
+                    self.admin,
+                    cause(&error)
                 )
             })?;
             let text = reply.text().await.map_err(|_| "the answer broke off".to_owned())?;
-            serde_json::from_str::<Value>(&text).map_err(|_| {
-                format!("what answers at {} is no admin listener of Sluice; give another with --admin URL", self.admin)
-            })
+            Ok::<Value, String>(serde_json::from_str(&text).unwrap_or_default())
         };
-        Ok((get("/readyz").await?, get("/status").await?))
+        let (ready, status) = (get("/readyz").await?, get("/status").await?);
+        if are_a_gateways(&ready, &status) {
+            return Ok((ready, status));
+        }
+        Err(format!("what answers at {} is no admin listener of Sluice; give another with --admin URL", self.admin))
     }
+}
+
+/// Whatever else answers there, such as the public listener, says other things.
+fn are_a_gateways(ready: &Value, status: &Value) -> bool {
+    ready["ready"].is_boolean() && status["version"].is_string() && status["budget"].is_object()
+}
+
+/// The innermost reason, which is what the system said.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// An address without a scheme is meant as plain HTTP.
+fn admin(text: &str) -> Result<Url, String> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    whole.parse().map_err(|error| format!("{error}; write for example http://127.0.0.1:9090"))
 }
 
 /// The page. Members that an older or newer gateway does not have are left out.
@@ -107,8 +132,15 @@ impl Page {
         self.line("budget", format_args!("{marks} {taken} of {slots} slots taken, guard {guard} ms"));
         let (sent, throttled) = (number(&budget["calls_sent"]), number(&budget["calls_throttled"]));
         self.line("", format_args!("{} sent since the start, {throttled} throttled", counted(sent, "call")));
-        if number(&budget["foreign_spend_suspected"]) > 0 {
-            self.line("", "! throttled though our calls kept the limit: somebody else spends from the account");
+        if let Some(seconds) = self.seconds_since(&budget["foreign_spend_suspected_at"]) {
+            let mark = if seconds < RECENT { "! " } else { "" };
+            let times = counted(number(&budget["foreign_spend_suspected"]), "throttle");
+            let last = span(seconds);
+            self.line(
+                "",
+                format_args!("{mark}{times} that our calls do not explain, the last {last} ago: does somebody"),
+            );
+            self.line("", "  else spend from the account?");
         }
         let upstream = &status["upstream"];
         let last = self
@@ -116,9 +148,11 @@ impl Page {
             .map_or("has not answered yet".to_owned(), |ago| format!("last answered {ago}"));
         self.line("upstream", last);
         let fault = &upstream["last_fault"];
-        if let Some(ago) = self.ago(&fault["at"]) {
+        if let Some(seconds) = self.seconds_since(&fault["at"]) {
             let code = fault["code"].as_str().map(|code| format!(" ({code})")).unwrap_or_default();
-            self.line("", format_args!("last failed {ago}: {}{code}", text(&fault["kind"])));
+            let answered_since = self.seconds_since(&upstream["last_success"]).is_some_and(|success| success < seconds);
+            let mark = if answered_since { "" } else { "! " };
+            self.line("", format_args!("{mark}last failed {} ago: {}{code}", span(seconds), text(&fault["kind"])));
         }
     }
 
@@ -165,7 +199,13 @@ impl Page {
             self.line("", format_args!("! waits for a restart: {}", waits.join(", ")));
         }
         if let Some(fault) = config["last_reload_fault"].as_str() {
-            self.line("", format_args!("! the last reload changed nothing: {fault}"));
+            let ago = self.ago(&config["last_reload"]).map(|ago| format!(", {ago},")).unwrap_or_default();
+            let mistakes: Vec<_> = list(&config["last_reload_mistakes"]).map(text).collect();
+            let said = if mistakes.is_empty() { format!(": {fault}") } else { ":".to_owned() };
+            self.line("", format_args!("! the last reload{ago} changed nothing{said}"));
+            for mistake in mistakes {
+                self.line("", format_args!("  {mistake}"));
+            }
         }
         let read = self.ago(&key["read_at"]).unwrap_or_default();
         self.line("master key", format_args!("{}, read {read}", text(&key["key_id"])));
@@ -190,8 +230,12 @@ impl Page {
 
     /// How long ago that was.
     fn ago(&self, at: &Value) -> Option<String> {
+        Some(format!("{} ago", span(self.seconds_since(at)?)))
+    }
+
+    fn seconds_since(&self, at: &Value) -> Option<u64> {
         let at: Timestamp = at.as_str()?.parse().ok()?;
-        Some(format!("{} ago", span(self.now.duration_since(at).unsigned_abs().as_secs())))
+        Some(self.now.duration_since(at).unsigned_abs().as_secs())
     }
 }
 

@@ -42,13 +42,14 @@ fn what_is_wrong_stands_out() {
     let status = json!({
         "version": "0.1.0", "uptime_seconds": 5,
         "budget": {"slots": 2, "free": 0, "guard_ms": 1000, "calls_sent": 9, "calls_throttled": 3,
-            "foreign_spend_suspected": 2},
+            "foreign_spend_suspected": 2, "foreign_spend_suspected_at": "2026-11-27T11:46:00Z"},
         "upstream": {"last_success": null,
             "last_fault": {"at": "2026-11-27T11:59:50Z", "kind": "throttled", "code": "FlowLimitExceeded"}},
         "queue": {"waiting": {"red": 30, "orange": 1}, "flying": 2},
         "issuers": [{"issuer": "https://sso.example.com", "keys": 0, "keys_from": "discovery",
             "keys_fault": "cannot connect to sso.example.com"}],
-        "config": {"generation": 1, "needs_restart": ["server.drain"], "last_reload_fault": "line 3 is wrong"},
+        "config": {"generation": 1, "needs_restart": ["server.drain"], "last_reload": "2026-11-27T11:58:00Z",
+            "last_reload_fault": "line 3 is wrong; line 4 too", "last_reload_mistakes": ["line 3 is wrong", "line 4 too"]},
         "master_key": {"key_id": "AKLT…aaaa", "successor": "AKLT…bbbb",
             "rejected": {"key_id": "AKLT…cccc", "at": "2026-11-27T11:59:00Z", "upstream_code": "InvalidAccessKey"}},
         "store": {"hosts": "redis:6379", "fault": "connection refused"},
@@ -58,19 +59,33 @@ fn what_is_wrong_stands_out() {
         "sluice      0.1.0, NOT READY, up 5 s",
         "            ! draining",
         "budget      ■■ 2 of 2 slots taken, guard 1000 ms",
-        "            ! throttled though our calls kept the limit: somebody else spends from the account",
+        "            ! 2 throttles that our calls do not explain, the last 14 min ago: does somebody",
         "upstream    has not answered yet",
-        "            last failed 10 s ago: throttled (FlowLimitExceeded)",
+        "            ! last failed 10 s ago: throttled (FlowLimitExceeded)",
         "queue       31 waiting for a turn, 2 being asked",
         "            red       30 ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇",
         "            orange     1 ▇",
         "            ! cannot connect to sso.example.com",
         "            ! waits for a restart: server.drain",
-        "            ! the last reload changed nothing: line 3 is wrong",
+        "            ! the last reload, 2 min ago, changed nothing:",
+        "              line 4 too",
         "            AKLT…bbbb is to follow it, and waits to be tried on a question",
         "            ! AKLT…cccc was refused 1 min ago (InvalidAccessKey); the one above stays in force",
         "redis       ! away (redis:6379): connection refused",
     ] {
         assert!(page.lines().any(|told| told == line), "{line}\n---\n{page}");
     }
+}
+
+#[test]
+fn what_is_over_is_told_and_does_not_stand_out() {
+    let status = json!({
+        "budget": {"foreign_spend_suspected": 1, "foreign_spend_suspected_at": "2026-11-27T11:29:59Z"},
+        "upstream": {"last_success": "2026-11-27T11:59:51Z",
+            "last_fault": {"at": "2026-11-27T11:59:50Z", "kind": "failing", "code": null}},
+    });
+    let page = told(&json!({"ready": true}), &status);
+    assert!(page.contains("  1 throttle that our calls do not explain, the last 30 min ago"), "{page}");
+    assert!(page.contains("  last failed 10 s ago: failing"), "{page}");
+    assert!(!page.contains('!'), "{page}");
 }

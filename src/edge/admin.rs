@@ -23,6 +23,7 @@ use crate::auth::IssuerStanding;
 use crate::cache::Purge;
 use crate::clock::Clock;
 use crate::fleet::{self, Reach};
+use crate::model::AppId;
 use crate::pipeline::Pipeline;
 use crate::query;
 use crate::upstream;
@@ -68,6 +69,8 @@ impl Admin {
             .route("/reload", post(reload::reload))
             .route("/cache/purge", post(purge))
             .route("/auth/revoke", post(revoke))
+            .fallback(nothing_here)
+            .method_not_allowed_fallback(not_so)
             .layer(middleware::from_fn(not_from_pages))
             .with_state(self)
     }
@@ -98,6 +101,17 @@ pub(super) fn carried_out(reach: Reach) -> Response {
 /// A request to this listener that is not carried out, and why.
 pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
     (status, Json(json!({ "detail": detail }))).into_response()
+}
+
+async fn nothing_here() -> Response {
+    refused(
+        StatusCode::NOT_FOUND,
+        "there is nothing here; see /livez, /readyz, /metrics, /status, or POST to /reload, /cache/purge, /auth/revoke",
+    )
+}
+
+async fn not_so() -> Response {
+    refused(StatusCode::METHOD_NOT_ALLOWED, "not with this method; Allow tells with which")
 }
 
 /// Not ready where no request could be answered, or other replicas do better: while draining, in the first moments, or
@@ -216,6 +230,7 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
             "calls_sent": budget.sent,
             "calls_throttled": budget.throttled,
             "foreign_spend_suspected": budget.foreign,
+            "foreign_spend_suspected_at": budget.foreign_at.map(|at| format!("{:.0}", admin.clock.since(at.elapsed()))),
         },
         "config": reload::status(&admin.reloads.standing()),
         "master_key": shown_key(&admin.pipeline.key_standing()),
@@ -242,7 +257,7 @@ async fn purge(State(admin): State<Admin>, body: Bytes) -> Response {
         Ok(purges) => {
             let mut reach = Reach::All;
             for purge in purges {
-                tracing::info!(?purge, "cache purged");
+                tell(&purge);
                 if admin.pipeline.purge(purge).await != Reach::All {
                     reach = Reach::HereForNow;
                 }
@@ -251,6 +266,19 @@ async fn purge(State(admin): State<Admin>, body: Bytes) -> Response {
         }
         Err(detail) => refused(StatusCode::BAD_REQUEST, &detail),
     }
+}
+
+fn tell(purge: &Purge) {
+    let (app_id, window) = match purge {
+        Purge::Everything => (None, None),
+        Purge::App(app, window) => (Some(app), window.as_ref()),
+    };
+    tracing::info!(
+        app_id = app_id.map(AppId::as_str),
+        from = window.map(|window| format!("{:?}", window.from())),
+        to = window.map(|window| format!("{:?}", window.to())),
+        "cache purged"
+    );
 }
 
 fn read_purge(admin: &Admin, body: &[u8]) -> Result<Vec<Purge>, String> {

@@ -41,6 +41,15 @@ pub enum NotReloaded {
     Failed(String),
 }
 
+impl NotReloaded {
+    fn mistakes(&self) -> &[String] {
+        match self {
+            Self::Mistakes(mistakes) => mistakes,
+            Self::Failed(_) => &[],
+        }
+    }
+}
+
 /// Which configuration is in force, and what the last attempt to change it came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigStanding {
@@ -54,6 +63,8 @@ pub struct ConfigStanding {
     pub failures: u64,
     /// What the last reload failed of, if it did.
     pub fault: Option<NotReloaded>,
+    /// When the last reload ended, if there was one.
+    pub last_reload: Option<Timestamp>,
     /// Keys that wait for a restart.
     pub after_restart: Vec<String>,
 }
@@ -96,7 +107,9 @@ pub(super) fn status(standing: &ConfigStanding) -> Value {
         "in_force_since": format!("{:.0}", standing.in_force_since),
         "reloads": standing.reloads,
         "failed_reloads": standing.failures,
+        "last_reload": standing.last_reload.map(|at| format!("{at:.0}")),
         "last_reload_fault": standing.fault.as_ref().map(ToString::to_string),
+        "last_reload_mistakes": standing.fault.as_ref().map(NotReloaded::mistakes).unwrap_or_default(),
         "needs_restart": standing.after_restart,
     })
 }

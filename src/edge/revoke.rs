@@ -36,10 +36,23 @@ pub(super) async fn revoke(State(admin): State<Admin>, body: Bytes) -> Response 
     };
     match admin.pipeline.revoke(revocation.clone()).await {
         Ok(reach) => {
-            tracing::info!(?revocation, "tokens revoked");
+            tell(&revocation);
             carried_out(reach)
         }
         Err(too_many) => refused(StatusCode::INSUFFICIENT_STORAGE, &too_many.to_string()),
+    }
+}
+
+fn tell(Revocation { issuer, target }: &Revocation) {
+    let issuer = issuer.as_deref();
+    match target {
+        Target::Token { id, .. } => tracing::info!(issuer, jti = id, "a token was revoked"),
+        Target::Subject { subject, issued_before } => {
+            tracing::info!(issuer, subject, %issued_before, "tokens of a subject were revoked");
+        }
+        Target::Tenant { tenant, issued_before } => {
+            tracing::info!(issuer, %tenant, %issued_before, "tokens of a tenant were revoked");
+        }
     }
 }
 

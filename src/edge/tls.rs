@@ -61,7 +61,7 @@ impl Certificate {
         let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(|fault| ("tls_key_file", format!("does not fit the certificate: {fault}")))?;
+            .map_err(|fault| ("tls_key_file", misfit(&fault)))?;
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
         Ok(Self(Arc::new(config)))
     }
@@ -92,5 +92,14 @@ impl fmt::Debug for Tls {
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Certificate")
+    }
+}
+/// Why a key and a certificate cannot be used together.
+fn misfit(fault: &rustls::Error) -> String {
+    match fault {
+        rustls::Error::InconsistentKeys(_) => {
+            "is not the key of the certificate in tls_cert_file; was only one of the two replaced?".to_owned()
+        }
+        other => format!("cannot be used with the certificate in tls_cert_file: {other}"),
     }
 }

@@ -88,6 +88,11 @@ async fn status_shows_a_running_gateway_and_says_so_where_there_is_none() {
     let shown = shown.await.unwrap();
     assert_eq!(shown.status.code(), Some(0), "{shown:?}");
     let page = text(&shown.stdout);
+    let public = house.gateway.addresses().public.to_string();
+    let other =
+        tokio::task::spawn_blocking(move || sluice(&["status", "--admin", &public]).output().unwrap()).await.unwrap();
+    assert_eq!(other.status.code(), Some(1), "{other:?}");
+    assert!(text(&other.stderr).contains("is no admin listener of Sluice"), "{other:?}");
     assert!(
         page.starts_with("sluice ") && page.contains("2 slots taken") && page.contains("https://sso.test"),
         "{page}"

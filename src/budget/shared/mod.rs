@@ -22,7 +22,7 @@ use super::guard::Guard;
 use super::permit::{Ledger, Passage, Tenure};
 use super::slots::{Ticket, foresee};
 use super::turn::{Floor, Named};
-use super::{Config, GuardRule, Permit, Standing, Turn};
+use super::{Config, Foreign, GuardRule, Permit, Standing, Turn};
 use crate::model::TenantId;
 use crate::store::{News, Script, State, Store, Topic};
 
@@ -57,7 +57,7 @@ struct Book {
     overhead: Duration,
     sent: u64,
     throttled: u64,
-    foreign: u64,
+    foreign: Foreign,
 }
 
 /// A slot of ours.
@@ -77,7 +77,8 @@ impl Shared {
         let now = Instant::now();
         let overhead = guard.at(now);
         let frees = vec![now; config.calls];
-        let book = Book { guard, held: HashMap::new(), frees, overhead, sent: 0, throttled: 0, foreign: 0 };
+        let book =
+            Book { guard, held: HashMap::new(), frees, overhead, sent: 0, throttled: 0, foreign: Foreign::default() };
         let shared = Arc::new_cyclic(|own| Self {
             own: Weak::clone(own),
             store,
@@ -213,7 +214,8 @@ impl Shared {
             guard: book.guard.at(now),
             sent: book.sent,
             throttled: book.throttled,
-            foreign: book.foreign,
+            foreign: book.foreign.times,
+            foreign_at: book.foreign.last,
             per: self.config.per,
         }
     }
@@ -303,7 +305,10 @@ impl Ledger for Shared {
         if throttled {
             let mut book = self.book();
             book.throttled += 1;
-            book.foreign += u64::from(book.guard.widen(Instant::now()));
+            let now = Instant::now();
+            if book.guard.widen(now) {
+                book.foreign.note(now);
+            }
         }
         self.begin_second(ticket, Duration::ZERO, throttled, true);
     }

@@ -71,7 +71,7 @@ async fn a_key_that_is_not_the_certificates_is_refused_and_the_pair_before_it_go
     std::fs::copy(new.server().1, served.files.path("server.key")).unwrap();
     let (status, told) = served.reload().await;
     assert_eq!(status, 422, "{told:#}");
-    assert!(told["mistakes"][0].as_str().unwrap().contains("server.tls_key_file: does not fit"), "{told:#}");
+    assert!(told["mistakes"][0].as_str().unwrap().contains("server.tls_key_file: is not the key of"), "{told:#}");
     let base = format!("https://{}", served.public);
     let asker = Asker::trusting(base, Some(served.token.clone()), &[&old.authority()], 0);
     assert_eq!(asker.get("/apps").await.status, 200);
