@@ -8,7 +8,7 @@
 {{- end }}
 {{- range list "access_key_id" "secret_access_key" "session_token" }}
 {{- if or (hasKey $upstream .) (hasKey $upstream (printf "%s_file" .)) }}
-* config.upstream.{{ . }} does not belong into a ConfigMap: put it into a Secret, and name that in upstream.existingSecret and its key in upstream.keys.
+* config.upstream.{{ . }} does not belong in a ConfigMap: put it into a Secret, and name that in upstream.existingSecret and its key in upstream.keys.
 {{- end }}
 {{- end }}
 {{- range list "redis_url" "redis_password" "redis_ca" }}
@@ -36,7 +36,7 @@
 {{- range $index, $issuer := default list .Values.config.issuers }}
 {{- range list "secret" "signing_key" }}
 {{- if hasKey $issuer . }}
-* config.issuers[{{ $index }}].{{ . }} does not belong into a ConfigMap: mount a Secret by extraSecrets, and name the file in {{ . }}_file.
+* config.issuers[{{ $index }}].{{ . }} does not belong in a ConfigMap: mount a Secret by extraSecrets, and name the file in {{ . }}_file.
 {{- end }}
 {{- end }}
 {{- end }}

@@ -42,6 +42,9 @@ impl Config {
 fn collector(text: &str) -> Result<String, String> {
     let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")).unwrap_or_default();
     let plain = !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'@'));
+    if text.trim_end_matches('/').ends_with("/v1/traces") {
+        return Err("leave /v1/traces out: it is added to the collector's base URL".to_owned());
+    }
     plain
         .then(|| text.to_owned())
         .ok_or_else(|| "not the base URL of a collector; write for example \"http://collector:4318\"".to_owned())
@@ -57,6 +60,18 @@ fn says_a_level(directive: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collector_is_given_by_its_base_url() {
+        for good in ["http://collector:4318", "https://otlp.example.com/team/"] {
+            assert_eq!(collector(good).as_deref(), Ok(good));
+        }
+        for bad in
+            ["collector:4318", "http://", "http://user@collector", "http://c:4318/v1/traces", "http://c/v1/traces/"]
+        {
+            assert!(collector(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_slip_of_the_pen_is_no_level() {

@@ -24,8 +24,8 @@ def scraped(**keys):
 
 
 PEER = {"name": "v", "mountPath": "/srv/x"}
-NOT_HERE = "does not belong into a ConfigMap: put it into a Secret"
-IN_AN_ISSUER = "does not belong into a ConfigMap: mount a Secret by extraSecrets"
+NOT_HERE = "does not belong in a ConfigMap: put it into a Secret"
+IN_AN_ISSUER = "does not belong in a ConfigMap: mount a Secret by extraSecrets"
 BY_REDIS = "is set by the chart: use redis.url, or redis.existingSecret and redis.keys"
 BY_TLS = "is set by the chart: put certificate and key into a Secret of the type kubernetes.io/tls, and name that in tls.existingSecret"
 COVERED = "would cover what the chart or the image has there: mount it elsewhere"

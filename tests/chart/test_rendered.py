@@ -243,6 +243,15 @@ class Network(unittest.TestCase):
         self.assertEqual(spec["ingress"], [{"ports": [{"port": "http", "protocol": "TCP"}]}])
         self.assertEqual(spec["egress"], [self.DNS, self.HTTPS])
 
+    def test_the_ports_of_issuers_and_of_the_vendor_are_open(self):
+        issuers = [
+            {"issuer": "https://sso.example.com:8443/realms/a", "audiences": ["sluice"], "discovery": True},
+            {"issuer": "https://b.example.com", "audiences": ["sluice"], "jwks_url": "https://keys.example.com:9443/jwks"},
+        ]
+        values = changed(ONE, config__issuers=issuers, config__upstream={"endpoint": "https://rtc.example.com:7443"})
+        rules = only(values, "NetworkPolicy")["spec"]["egress"]
+        self.assertEqual([port["port"] for port in rules[1]["ports"]], [443, 7443, 8443, 9443])
+
     def test_peers_are_let_in_at_their_port_alone(self):
         public, admin = only(EVERYTHING, "NetworkPolicy")["spec"]["ingress"]
         policy = EVERYTHING["networkPolicy"]
