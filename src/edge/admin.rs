@@ -26,6 +26,7 @@ use crate::fleet::{self, Reach};
 use crate::model::AppId;
 use crate::pipeline::Pipeline;
 use crate::query;
+use crate::telemetry::milliseconds;
 use crate::upstream;
 
 /// Whether traffic should come here. Cloning shares it.
@@ -226,7 +227,7 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
         "budget": {
             "slots": budget.slots,
             "free": budget.free,
-            "guard_ms": u64::try_from(budget.guard.as_millis()).unwrap_or(u64::MAX),
+            "guard_ms": milliseconds(budget.guard),
             "calls_sent": budget.sent,
             "calls_throttled": budget.throttled,
             "foreign_spend_suspected": budget.foreign,

@@ -4,7 +4,6 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -19,7 +18,7 @@ use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::visitor::{Marks, Trail};
 use crate::model::{Blame, TenantId};
-use crate::telemetry::{Attribute, RequestLabels, Telemetry, Trace};
+use crate::telemetry::{Attribute, RequestLabels, Telemetry, Trace, milliseconds};
 
 const LONGEST_PATH: usize = 2048;
 const LONGEST_QUERY: usize = 4096;
@@ -171,10 +170,6 @@ impl Drop for LogLine {
 fn method(method: &Method) -> &str {
     let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS, Method::PATCH];
     if known.contains(method) { method.as_str() } else { "_OTHER" }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What every response carries; for a problem also the body, which names the request.

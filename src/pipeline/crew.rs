@@ -1,7 +1,6 @@
 //! What is done with a turn: the call, its record, and the holding of what it brought.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -12,7 +11,7 @@ use crate::cache::{Cache, Held, Sickbed};
 use crate::fleet::{Fleet, Found};
 use crate::query::{self, Question};
 use crate::queue::{Crew, Landing, Leg, Looked};
-use crate::telemetry::{ANSWERED, Attribute, Metrics, Tracing};
+use crate::telemetry::{ANSWERED, Attribute, Metrics, Tracing, milliseconds};
 use crate::upstream::{Fault, Kind, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
@@ -192,8 +191,4 @@ fn attributes(leg: &Leg, sent: &Sent) -> Vec<Attribute> {
     ];
     attributes.extend(sent.cost.request_id.clone().map(|id| ("sluice.upstream_request_id", id.into())));
     attributes
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

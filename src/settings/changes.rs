@@ -7,7 +7,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 use super::node::{Node, Table, Value};
-use super::spelling::{joined, written_text};
+use super::print::{HIDDEN, inline};
+use super::spelling::joined;
 
 /// One key that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,6 @@ struct Leaf {
 
 /// Entries of lists are known by the first of these keys that they have.
 const NAMES: [&str; 3] = ["id", "issuer", "name"];
-const HIDDEN: &str = "***";
 
 impl Inventory {
     /// Of a tree whose secrets are still there.
@@ -82,7 +82,7 @@ impl Inventory {
                 }
             }
             value => {
-                let written = written(value);
+                let written = inline(value);
                 let shown = if node.secret { HIDDEN.to_owned() } else { written.clone() };
                 let hash = (hash(written.as_bytes()), node.content);
                 self.0.insert(path.to_owned(), Leaf { shown, hash });
@@ -97,20 +97,6 @@ fn name(element: &Node) -> Option<String> {
         Value::Text(text) => Some(text.as_str().to_owned()),
         _ => None,
     })
-}
-
-fn written(value: &Value) -> String {
-    match value {
-        Value::Text(text) => written_text(text),
-        Value::Whole(number) => number.to_string(),
-        Value::Boolean(value) => value.to_string(),
-        Value::Other { written, .. } => written.clone(),
-        Value::List(elements) => {
-            let elements: Vec<_> = elements.iter().map(|element| written(&element.value)).collect();
-            format!("[{}]", elements.join(", "))
-        }
-        Value::Table(_) => "{…}".to_owned(),
-    }
 }
 
 /// Keyed anew in each process: it tells only whether two readings of this process are the same.

@@ -12,7 +12,7 @@ use super::spelling::{joined, written_key, written_text};
 const WIDTH: usize = 100;
 
 /// What stands for a secret.
-const HIDDEN: &str = "***";
+pub(super) const HIDDEN: &str = "***";
 
 /// Settings that were read without a mistake.
 pub struct Resolved {
@@ -162,7 +162,8 @@ fn broken(key: &str, node: &Node) -> String {
     }
 }
 
-fn inline(value: &Value) -> String {
+/// The value on one line.
+pub(super) fn inline(value: &Value) -> String {
     match value {
         Value::Text(text) => written_text(text),
         Value::Whole(number) => number.to_string(),

@@ -7,6 +7,8 @@ mod metrics;
 mod spans;
 mod trace;
 
+use std::time::Duration;
+
 use opentelemetry_otlp::ExporterBuildError;
 
 pub use self::config::{Config, Format};
@@ -38,4 +40,9 @@ impl Telemetry {
         self.tracing.end();
         self.log.end();
     }
+}
+
+/// A duration as the log and `/status` tell it: whole milliseconds.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

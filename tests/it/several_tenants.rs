@@ -1,8 +1,10 @@
 //! Callers of several tenants: they read what any of these may, and each request is one tenant's.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{APPS_PER_TENANT, Asker, Files, House, Plan, Process, Reply, app_id, settled_day, sluice};
+use crate::support::{
+    APPS_PER_TENANT, Asker, Files, House, Plan, Process, Reply, addresses, app_id, log_lines, settled_day, sluice,
+};
 
 const RULES: &str = r#"tenant_rules = [{ value = "/sluice/*", tenant = "*" }]"#;
 /// A tenant that knows an app of red's by a name of its own.
@@ -189,14 +191,8 @@ apps = [{ name = "greens", app_id = "g" }]
     );
     let token = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap().trim().to_owned();
     let mut process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
-    let lines = |text: &str| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>();
-    let base = process
-        .prints(|text| {
-            let serving = lines(text).into_iter().find(|line| line["message"] == "serving")?;
-            Some(format!("http://{}", serving["listen"].as_str()?))
-        })
-        .await;
-    let asker = Asker::new(base, Some(token));
+    let (public, _) = process.prints(addresses).await;
+    let asker = Asker::new(format!("http://{public}"), Some(token));
     for (app, chosen, tenant, outcome) in [
         ("reds", None, "red", "invalid_parameter"),
         ("greens", None, "green", "invalid_parameter"),
@@ -208,7 +204,7 @@ apps = [{ name = "greens", app_id = "g" }]
         let asker = chosen.iter().fold(asker.clone(), |asker, chosen| asker.with_header("sluice-tenant", chosen));
         let reply = asker.get(&format!("/apps/{app}/distribution?nonsense")).await;
         let id = reply.header("x-request-id");
-        let line = process.prints(|text| lines(text).into_iter().find(|line| line["request_id"] == id)).await;
+        let line = process.prints(|text| log_lines(text).into_iter().find(|line| line["request_id"] == id)).await;
         assert_eq!(
             (&line["tenant"], &line["outcome"]),
             (&json!(tenant), &json!(outcome)),

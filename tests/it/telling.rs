@@ -14,7 +14,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Asker, Files, House, ISSUER_AND_TENANT, Plan, Process, settled_day, sluice};
+use crate::support::{
+    Asker, Files, House, ISSUER_AND_TENANT, Plan, Process, addresses, log_lines, settled_day, sluice,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -39,14 +41,13 @@ fn token(files: &Files) -> String {
 
 /// The lines of a log with this message.
 fn lines(printed: &str, message: &str) -> Vec<Value> {
-    let parsed = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    parsed.filter(|line| line["message"] == message).collect()
+    log_lines(printed).into_iter().filter(|line| line["message"] == message).collect()
 }
 
-fn addresses(printed: &str) -> Option<(String, String)> {
-    let line = lines(printed, "serving").pop()?;
-    let of = |name: &str| Some(format!("http://{}", line[name].as_str()?));
-    Some((of("listen")?, of("admin_listen")?))
+/// The base URLs of both listeners.
+fn bases(printed: &str) -> Option<(String, String)> {
+    let (public, admin) = addresses(printed)?;
+    Some((format!("http://{public}"), format!("http://{admin}")))
 }
 
 /// Waits for what is told a moment later.
@@ -63,7 +64,7 @@ async fn each_request_and_each_call_has_its_line_and_the_calls_add_up() {
     let upstream = upstream().await;
     let files = configuration(&upstream, "");
     let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
-    let (public, _) = process.prints(addresses).await;
+    let (public, _) = process.prints(bases).await;
     let asker = Asker::new(public, Some(token(&files))).with_header("traceparent", PARENT);
     for day in [0, 1, 0] {
         assert_eq!(asker.ask("app-0", &settled_day(day)).await.status, 200);
@@ -91,7 +92,7 @@ async fn what_failed_and_who_hung_up_have_their_lines_with_what_they_cost_and_wh
     let upstream = upstream().await;
     let files = configuration(&upstream, "");
     let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
-    let (public, admin) = process.prints(addresses).await;
+    let (public, admin) = process.prints(bases).await;
     let asker = Asker::new(public, Some(token(&files)));
     upstream.order(Fault::Status(StatusCode::INTERNAL_SERVER_ERROR), Share::Always);
     assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 502);
@@ -168,7 +169,7 @@ async fn a_collector_gets_the_span_of_a_request_and_below_it_that_of_its_call() 
     let (upstream, (base, taken)) = (upstream().await, collector().await);
     let files = configuration(&upstream, &format!("otlp_endpoint = \"{base}\""));
     let mut process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
-    let (public, _) = process.prints(addresses).await;
+    let (public, _) = process.prints(bases).await;
     let asker = Asker::new(public, Some(token(&files))).with_header("traceparent", PARENT);
     assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 200);
     // What waits is sent before the process ends.
@@ -188,7 +189,7 @@ async fn a_collector_that_is_away_stops_no_request_and_no_end() {
     let upstream = upstream().await;
     let files = configuration(&upstream, "otlp_endpoint = \"http://127.0.0.1:9\"");
     let mut process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
-    let (public, _) = process.prints(addresses).await;
+    let (public, _) = process.prints(bases).await;
     let asker = Asker::new(public, Some(token(&files)));
     assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 200);
     process.signal("TERM");

@@ -12,7 +12,7 @@ use serde_json::Value;
 use sluice::simulator::{self, Settings, Simulator};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, settled_day, sluice};
+use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, addresses, settled_day, sluice};
 
 const FIRST: (&str, &str) = ("AKLTfirst000000000000000000000000000000aaaa", "secret-of-the-first");
 const SECOND: (&str, &str) = ("AKLTsecond00000000000000000000000000000bbbb", "secret-of-the-second");
@@ -87,15 +87,6 @@ impl Served {
             sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-fn addresses(printed: &str) -> Option<(String, String)> {
-    let line: Value = printed.lines().find_map(|line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        (line["message"] == "serving").then_some(line)
-    })?;
-    let of = |name: &str| Some(line[name].as_str()?.to_owned());
-    Some((of("listen")?, of("admin_listen")?))
 }
 
 fn keys(changes: &Value) -> Vec<&str> {

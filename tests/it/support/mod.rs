@@ -20,5 +20,5 @@ pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
 pub(crate) use key::Key;
 pub(crate) use oidc::{OidcProvider, Requests};
 pub(crate) use port::free_port;
-pub(crate) use process::{Files, ISSUER_AND_TENANT, Process, sluice};
+pub(crate) use process::{Files, ISSUER_AND_TENANT, Process, addresses, log_lines, sluice};
 pub(crate) use provider::{DISCOVERY, KEYS, Page, Provider};

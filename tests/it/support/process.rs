@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use serde_json::Value;
 use sluice::app::{Gateway, Host, Past};
 use sluice::auth::Algorithm;
 use sluice::auth::keygen;
@@ -21,6 +22,18 @@ pub(crate) fn sluice(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sluice"));
     command.args(arguments).env_clear();
     command
+}
+
+/// What a gateway has logged as JSON.
+pub(crate) fn log_lines(printed: &str) -> Vec<Value> {
+    printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// Where a gateway serves, as its log says: the public listener and the admin listener.
+pub(crate) fn addresses(printed: &str) -> Option<(String, String)> {
+    let line = log_lines(printed).into_iter().find(|line| line["message"] == "serving")?;
+    let of = |name: &str| Some(line[name].as_str()?.to_owned());
+    Some((of("listen")?, of("admin_listen")?))
 }
 
 /// An issuer with the keys of `Files`, and one tenant.
