@@ -1,5 +1,6 @@
 //! Changing a gateway that runs: what applies at once, what waits, and what a wrong configuration does not do.
 
+mod broken;
 mod tls;
 mod under_load;
 

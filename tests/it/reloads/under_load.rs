@@ -69,14 +69,14 @@ async fn twenty_reloads_a_rotation_a_bad_file_a_new_certificate_and_a_drain_fail
 }
 
 /// Callers who ask on until they are told to stop. The first two ask what is not held, the others what is.
-struct Load {
+pub(super) struct Load {
     callers: JoinSet<Vec<String>>,
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
 }
 
 impl Load {
-    fn begin(askers: Vec<Asker>) -> Self {
+    pub(super) fn begin(askers: Vec<Asker>) -> Self {
         let mut load = Self { callers: JoinSet::new(), stop: Arc::default(), answered: Arc::default() };
         for (number, asker) in askers.into_iter().enumerate() {
             let (stop, answered) = (Arc::clone(&load.stop), Arc::clone(&load.answered));
@@ -101,7 +101,7 @@ impl Load {
         load
     }
 
-    async fn end(self) -> (usize, Vec<String>) {
+    pub(super) async fn end(self) -> (usize, Vec<String>) {
         self.stop.store(true, Ordering::Relaxed);
         let failures = self.callers.join_all().await.concat();
         (self.answered.load(Ordering::Relaxed), failures)
