@@ -17,6 +17,7 @@ mod tenancy;
 mod query;
 mod cache;
 mod budget;
+mod audit;
 mod upstream;
 mod fleet;
 mod queue;

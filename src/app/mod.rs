@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use crate::audit::{Audit, NoAudit};
 use crate::auth::NoClient;
 use crate::budget::{self, Budget};
 use crate::cache::Cache;
@@ -97,6 +98,9 @@ pub enum StartFault {
     /// Likewise for the identity providers.
     #[error(transparent)]
     KeyClient(#[from] NoClient),
+    /// Calls cannot be recorded where they are to be.
+    #[error(transparent)]
+    Audit(#[from] NoAudit),
     /// The store that the replicas share would lose what the budget is kept by.
     #[error(transparent)]
     Store(#[from] Refused),
@@ -119,6 +123,8 @@ impl Gateway {
             Policy { authenticator: config.authenticator(clock.clone()), registry: Registry::new(&config.tenants) };
         policy.authenticator.begin()?;
         let Purse { budget, fleet, keeper } = Purse::open(&config, past).await?;
+        let replica = fleet.as_ref().map(|fleet| fleet.standing().replica);
+        let audit = Audit::start(&config.audit, replica, clock.clone(), telemetry.metrics.clone())?;
         let upstream =
             Upstream::new(config.upstream, clock.clone()).map_err(|error| StartFault::Client(error.to_string()))?;
         let pipeline = Arc::new(Pipeline::new(Parts {
@@ -127,6 +133,7 @@ impl Gateway {
             cache: Cache::new(config.cache),
             budget,
             fleet,
+            audit,
             queue: config.queue,
             upstream,
             telemetry: telemetry.clone(),
@@ -201,6 +208,7 @@ impl Gateway {
         }
         self.dispatcher.abort();
         self.follower.abort();
+        self.pipeline.flush_audit().await;
         tracing::info!("stopped");
     }
 }

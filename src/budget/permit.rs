@@ -82,6 +82,12 @@ impl Permit {
         self.hold.as_ref().map_or(0, |hold| hold.ticket.slot)
     }
 
+    /// Until when it can be used, as the guard stands now.
+    pub fn good_until(&self) -> Instant {
+        let guard = self.hold.as_ref().map_or(Duration::ZERO, |hold| hold.ledger.guard());
+        self.asked + guard / 2
+    }
+
     /// To be called right before the signed request is written.
     pub fn send(mut self) -> Result<InFlight, Late> {
         let hold = self.hold.take().expect("only `send` and `drop` take the hold, and both consume the permit");

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::auth::{self, Authenticator};
 use crate::clock::Clock;
 use crate::settings::{Mistakes, Resolved, Section, Settings};
-use crate::{budget, cache, edge, query, queue, telemetry, tenancy, upstream};
+use crate::{audit, budget, cache, edge, query, queue, telemetry, tenancy, upstream};
 
 /// The defaults, commented.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -21,6 +21,8 @@ pub struct Config {
     pub upstream: upstream::Config,
     /// `[budget]`
     pub budget: budget::Config,
+    /// `[audit]`
+    pub audit: audit::Config,
     /// `[queue]`
     pub queue: queue::Config,
     /// `[cache]`
@@ -99,6 +101,7 @@ impl Config {
         let server = edge::Config::read(&mut root.section("server"));
         let upstream = upstream::Config::read(&mut root.section("upstream"));
         let budget = budget::Config::read(&mut root.section("budget"));
+        let audit = audit::Config::read(&mut root.section("audit"));
         let queue = queue::Config::read(&mut root.section("queue"));
         let cache = cache::Config::read(&mut root.section("cache"));
         let query = query::Config::read(&mut root.section("query"));
@@ -109,6 +112,7 @@ impl Config {
             server: server?,
             upstream: upstream?,
             budget: budget?,
+            audit: audit?,
             queue: queue?,
             cache: cache?,
             query: query?,

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use super::metrics::metrics;
 use super::reload::{self, Reloads};
 use super::revoke::revoke;
+use crate::audit;
 use crate::auth::IssuerStanding;
 use crate::cache::Purge;
 use crate::clock::Clock;
@@ -140,6 +141,10 @@ pub(super) fn readiness(admin: &Admin) -> Ready {
     if let Some(fault) = admin.pipeline.store_standing().and_then(|store| store.fault) {
         reasons.insert(0, format!("degraded: the shared Redis is away, only held answers are served: {fault}"));
     }
+    if let Some(fault) = admin.pipeline.audit_standing().and_then(|audit| audit.fault) {
+        let reason = fault.reason;
+        reasons.insert(0, format!("degraded: calls cannot be recorded, only held answers are served: {reason}"));
+    }
     if draining {
         reasons.insert(0, "draining".to_owned());
     }
@@ -212,6 +217,20 @@ fn shown_store(store: &fleet::Standing) -> Value {
     })
 }
 
+/// The record of calls as `/status` shows it.
+fn shown_audit(audit: &audit::Standing) -> Value {
+    json!({
+        "place": audit.place,
+        "writable": audit.fault.is_none(),
+        "fault": audit.fault.as_ref().map(|fault| &fault.reason),
+        "failing_since": audit.fault.as_ref().map(|fault| format!("{:.0}", fault.since)),
+        "records": audit.records,
+        "failed_writes": audit.failures,
+        "waiting_records": audit.kept,
+        "late_turns": audit.late,
+    })
+}
+
 async fn status(State(admin): State<Admin>) -> Json<Value> {
     let budget = admin.pipeline.budget_standing();
     let queue = admin.pipeline.queue_standing();
@@ -237,6 +256,7 @@ async fn status(State(admin): State<Admin>) -> Json<Value> {
         "master_key": shown_key(&admin.pipeline.key_standing()),
         "upstream": shown_upstream(&admin.pipeline),
         "store": admin.pipeline.store_standing().as_ref().map(shown_store),
+        "audit": admin.pipeline.audit_standing().as_ref().map(shown_audit),
         "queue": { "waiting": waiting, "flying": queue.flying },
         "cache": { "answers": cache.answers, "bytes": cache.bytes, "max_bytes": admin.pipeline.cache().max_bytes() },
         "issuers": issuers,

@@ -22,6 +22,7 @@ pub enum Code {
     UpstreamError,
     BudgetExhausted,
     BudgetUnavailable,
+    AuditUnavailable,
     KeysUnavailable,
     Overloaded,
     Draining,
@@ -83,7 +84,7 @@ const UPSTREAM_REQUEST_ID: Member = Member {
 pub const MEMBERS: [Member; 6] = [PARAMETER, LIMIT, EARLIEST, LATEST, UPSTREAM_CODE, UPSTREAM_REQUEST_ID];
 
 /// Every code, in the order of the statuses.
-pub const CATALOGUE: [Code; 20] = [
+pub const CATALOGUE: [Code; 21] = [
     Code::InvalidParameter,
     Code::Unauthorized,
     Code::InsufficientScope,
@@ -99,6 +100,7 @@ pub const CATALOGUE: [Code; 20] = [
     Code::UpstreamError,
     Code::BudgetExhausted,
     Code::BudgetUnavailable,
+    Code::AuditUnavailable,
     Code::KeysUnavailable,
     Code::Overloaded,
     Code::Draining,
@@ -125,6 +127,7 @@ impl Code {
             | Self::InternalError
             | Self::BudgetExhausted
             | Self::BudgetUnavailable
+            | Self::AuditUnavailable
             | Self::KeysUnavailable
             | Self::Overloaded
             | Self::Draining
@@ -142,6 +145,7 @@ impl Code {
             | Self::UpstreamError
             | Self::BudgetExhausted
             | Self::BudgetUnavailable
+            | Self::AuditUnavailable
             | Self::KeysUnavailable
             | Self::Overloaded
             | Self::Draining
@@ -271,6 +275,13 @@ impl Code {
                 title: "What the replicas share is out of reach",
                 meaning: "The gateway runs as several replicas, which keep count of the upstream's limit in a shared store. It cannot be reached, and nothing is asked upstream without it. Held answers are served as ever, and stale ones where that is allowed; nothing was spent.",
                 remedy: "Come back after `Retry-After` seconds. Service returns by itself when the store does; the platform team finds the reason in `/readyz` and the log.",
+            },
+            Self::AuditUnavailable => Entry {
+                slug: "audit-unavailable",
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                title: "The call cannot be recorded",
+                meaning: "The gateway records each call to the upstream before it is sent, and cannot write that record at the moment. Nothing is asked upstream without it. Held answers are served as ever, and stale ones where that is allowed; nothing was spent.",
+                remedy: "Come back after `Retry-After` seconds. Service returns by itself when the record can be written; the platform team finds the reason in `/readyz` and the log.",
             },
             Self::KeysUnavailable => Entry {
                 slug: "keys-unavailable",

@@ -84,6 +84,7 @@ fn registry(admin: &Admin) -> Registry {
     queue_and_cache(admin, &mut registry);
     issuers(admin, &mut registry);
     store(admin, &mut registry);
+    audit(admin, &mut registry);
     configuration(admin, &mut registry);
     telling(admin, &mut registry);
     registry
@@ -160,6 +161,15 @@ fn store(admin: &Admin, registry: &mut Registry) {
     let Some(store) = admin.pipeline.store_standing() else { return };
     gauge(registry, "store_connected", "Whether the shared Redis can be reached", u8::from(store.fault.is_none()));
     counter(registry, "store_unreadable_answers", "Answers of other replicas that could not be read", store.unreadable);
+}
+
+fn audit(admin: &Admin, registry: &mut Registry) {
+    let Some(audit) = admin.pipeline.audit_standing() else { return };
+    gauge(registry, "audit_writable", "Whether calls can be recorded", u8::from(audit.fault.is_none()));
+    counter(registry, "audit_records", "Lines written to the record of calls", audit.records);
+    counter(registry, "audit_write_failures", "Writes to the record of calls that failed", audit.failures);
+    let help = "Turns that came to nothing because the record took too long to write";
+    counter(registry, "audit_late_turns", help, audit.late);
 }
 
 fn configuration(admin: &Admin, registry: &mut Registry) {

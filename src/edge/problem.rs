@@ -32,6 +32,8 @@ pub(super) struct Problem {
 
 /// A retry sooner than this would meet the same failure.
 const SOON: Duration = Duration::from_secs(1);
+/// Nobody knows when a disk has room again. Trying costs nothing.
+const WHEN_MENDED: Duration = Duration::from_secs(5);
 
 impl Problem {
     fn new(code: Code, label: &'static str, blame: Blame, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -166,6 +168,11 @@ impl From<Refusal> for Problem {
                 "What the gateway's replicas share is out of reach, and nothing is asked upstream without it. What is held is served.",
             )
             .retry_after(wait),
+            Refusal::AuditUnavailable => new(
+                Code::AuditUnavailable,
+                "The gateway cannot record calls to the upstream at the moment, and sends none without a record. What is held is served.",
+            )
+            .retry_after(WHEN_MENDED),
             Refusal::Draining => {
                 new(Code::Draining, "This process is stopping; another one will answer.").retry_after(SOON)
             }

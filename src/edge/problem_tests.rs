@@ -47,6 +47,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::BudgetExhausted { wait, impatient: true },
         Refusal::LineFull { wait },
         Refusal::BudgetUnavailable { wait },
+        Refusal::AuditUnavailable,
         Refusal::Draining,
         Refusal::Lost,
     ];

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::asking::Asking;
+use super::recording::{Shelf, ending};
+use crate::audit::Audit;
 use crate::budget::Permit;
 use crate::cache::{Cache, Held, Sickbed};
 use crate::fleet::{Fleet, Found};
@@ -22,6 +24,8 @@ pub(super) struct Flights {
     pub(super) sickbed: Sickbed<Fault>,
     pub(super) rules: query::Config,
     pub(super) fleet: Option<Arc<Fleet>>,
+    pub(super) audit: Audit,
+    pub(super) shelf: Shelf,
     pub(super) metrics: Metrics,
     pub(super) tracing: Tracing,
     /// What a call failed of last, and when.
@@ -53,11 +57,18 @@ impl Landed {
 
 impl Crew<Asking, Landed> for Flights {
     async fn fly(&self, asking: Asking, permit: Permit, leg: Leg) -> Landing<Landed> {
+        let (permit, record) = match self.recorded(permit, &asking, &leg).await {
+            Ok(recorded) => recorded,
+            Err(landing) => return landing,
+        };
         let span = self.tracing.call(&asking.trace, "ListOperationDistribution");
-        let Ok(sent) = self.upstream.call(permit, &asking.askable, &self.rules, leg.until, &span).await else {
+        let called = self.upstream.call(permit, &record, &asking.askable, &self.rules, leg.until, &span).await;
+        let Ok(sent) = called else {
             tracing::debug!(tenant = %leg.tenant, "a turn came too late to be used");
+            self.shelf.put(asking.question(), &leg, record);
             return Landing::Late;
         };
+        record.end(&ending(&sent, outcome(&sent)));
         self.record(&asking, &leg, &sent);
         span.end(attributes(&leg, &sent), sent.result.as_ref().err().map(|fault| fault.kind.label()));
         let cost = Cost { calls: leg.number, departed: Some(leg.departed) };

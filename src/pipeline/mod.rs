@@ -5,6 +5,7 @@
 
 mod asking;
 mod crew;
+mod recording;
 mod refusal;
 mod replicas;
 mod served;
@@ -20,8 +21,10 @@ use tokio::time::{Instant, sleep_until};
 
 use self::asking::Asking;
 use self::crew::{Cost, Flights, Landed};
+use self::recording::Shelf;
 pub use self::refusal::Refusal;
 pub use self::served::{Served, Spent, Unserved, Via};
+use crate::audit::{self, Audit};
 use crate::auth::{Authenticator, Caller};
 use crate::budget::Budget;
 use crate::cache::{Cache, Held, Purge, Sickbed};
@@ -72,6 +75,8 @@ pub struct Parts {
     pub budget: Budget,
     /// The other replicas, where there are some.
     pub fleet: Option<Fleet>,
+    /// Where calls are recorded before they are sent.
+    pub audit: Audit,
     /// The bounds of waiting.
     pub queue: crate::queue::Config,
     /// The vendor, who also knows the time where our clock is wrong.
@@ -105,6 +110,8 @@ impl Pipeline {
             sickbed: Sickbed::default(),
             rules: parts.rules,
             fleet: parts.fleet.map(Arc::new),
+            audit: parts.audit,
+            shelf: Shelf::default(),
             metrics: parts.telemetry.metrics.clone(),
             tracing: parts.telemetry.tracing.clone(),
             last_fault: Mutex::default(),
@@ -152,7 +159,7 @@ impl Pipeline {
         }
         self.telemetry.metrics.lookup(if held.is_some() { Lookup::Stale } else { Lookup::Miss });
         let askable = asked.question().askable(now, rules);
-        if terms.only_if_cached || askable.is_err() {
+        if terms.only_if_cached || askable.is_err() || self.flights.audit.is_failing() {
             // It will not be asked; another replica may hold it all the same.
             let mut elsewhere = self.flights.held_elsewhere(asked.question()).await;
             if let Some(held) = elsewhere.take_if(fresh) {
@@ -207,6 +214,9 @@ impl Pipeline {
                 }
                 sleep_until(sick.until).await;
             }
+            if self.flights.audit.is_failing() {
+                return Err(Refusal::AuditUnavailable.into());
+            }
             let unavailable = if rests { self.budget.outage() } else { self.budget.unavailable_for() };
             if let Some(wait) = unavailable {
                 return Err(Refusal::BudgetUnavailable { wait }.into());
@@ -248,6 +258,7 @@ impl Pipeline {
                 }
                 Outcome::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline).into()),
                 Outcome::GivenUp => return Err(Refusal::Draining.into()),
+                Outcome::Barred => return Err(Refusal::AuditUnavailable.into()),
                 Outcome::Lost => return Err(Refusal::Lost.into()),
             }
         }
@@ -339,6 +350,17 @@ impl Pipeline {
     /// The longest that a caller may wait for a turn.
     pub fn max_wait(&self) -> Duration {
         self.max_wait
+    }
+
+    /// How the record of calls stands, where there is one.
+    pub fn audit_standing(&self) -> Option<audit::Standing> {
+        self.flights.audit.standing()
+    }
+
+    /// Waits a bounded time until everything about the calls so far is recorded.
+    pub async fn flush_audit(&self) {
+        self.flights.shelf.clear();
+        self.flights.audit.flush().await;
     }
 
     /// How the slots stand.

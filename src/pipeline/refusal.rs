@@ -52,6 +52,9 @@ pub enum Refusal {
         /// Until it is worth trying again.
         wait: Duration,
     },
+    /// The call could not be recorded, so it is not made.
+    #[error("the record of calls cannot be written")]
+    AuditUnavailable,
     /// The process is stopping.
     #[error("the gateway is stopping")]
     Draining,
@@ -65,7 +68,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// The words for turns that were not to be had.
-    pub const OF_THE_QUEUE: [&str; 4] = ["budget_exhausted", "line_full", "budget_unavailable", "draining"];
+    pub const OF_THE_QUEUE: [&str; 5] =
+        ["budget_exhausted", "line_full", "budget_unavailable", "audit_unavailable", "draining"];
 
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
@@ -74,6 +78,7 @@ impl Refusal {
             | Self::BudgetExhausted { impatient: false, .. }
             | Self::LineFull { .. }
             | Self::BudgetUnavailable { .. }
+            | Self::AuditUnavailable
             | Self::Draining
             | Self::Lost => Blame::Gateway,
             Self::NoToken
@@ -104,6 +109,7 @@ impl Refusal {
             Self::BudgetExhausted { .. } => "budget_exhausted",
             Self::LineFull { .. } => "line_full",
             Self::BudgetUnavailable { .. } => "budget_unavailable",
+            Self::AuditUnavailable => "audit_unavailable",
             Self::Draining => "draining",
             Self::Upstream(fault) => fault.kind.label(),
             Self::Lost => "lost",

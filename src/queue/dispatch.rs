@@ -21,6 +21,8 @@ pub enum Landing<V> {
     Again(V),
     /// The permit was given up unused; the turn is made up for.
     Late,
+    /// The permit was given up unused, and no call can be made for now: all who wait are told so.
+    Barred,
 }
 
 /// One call of a flight.
@@ -147,6 +149,15 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         Some((question, Leg { tenant, number: entry.legs, departed, until }, over))
     }
 
+    /// Takes a question off the board that came to nothing, and tells its callers why.
+    fn dismiss(&self, state: &mut State<K, V>, question: K, why: Progress<V>) {
+        state.turns.remove(&question);
+        if let Some(entry) = state.entries.remove(&question) {
+            entry.progress.send_replace(why);
+        }
+        self.release(state, question);
+    }
+
     /// Puts the question before all others of its tenants; `None` where nobody would wait for it.
     fn once_more(&self, state: &mut State<K, V>, question: &K) -> Option<Instant> {
         let State { turns, entries, .. } = state;
@@ -169,12 +180,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
         let mut state = self.board.state();
         let value = match landing {
             Landing::Done(value) => value,
-            Landing::Late if state.given_up => {
-                if let Some(entry) = state.entries.remove(&question) {
-                    entry.progress.send_replace(Progress::GivenUp);
-                }
-                self.board.release(&mut state, question);
-                return;
+            Landing::Late if state.given_up => return self.board.dismiss(&mut state, question, Progress::GivenUp),
+            Landing::Barred => {
+                state.turns.give_back(&self.tenant);
+                return self.board.dismiss(&mut state, question, Progress::Barred);
             }
             Landing::Late => {
                 state.turns.give_back(&self.tenant);

@@ -23,6 +23,7 @@ pub(super) enum Progress<V> {
     Found(V),
     Landed(V),
     GivenUp,
+    Barred,
 }
 
 /// What a seat was good for.
@@ -36,6 +37,8 @@ pub enum Outcome<V> {
     Exhausted(Duration),
     /// The process stops before the turn comes.
     GivenUp,
+    /// No call can be made for now.
+    Barred,
     /// The flight's task died: a bug, not the upstream's doing.
     Lost,
 }
@@ -76,6 +79,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Seat<K, V> {
                 Progress::Landed(value) => return Outcome::Landed(value.clone()),
                 Progress::Found(value) => return Outcome::Found(value.clone()),
                 Progress::GivenUp => return Outcome::GivenUp,
+                Progress::Barred => return Outcome::Barred,
                 Progress::Waiting { after: Some((value, expected)) } if *expected > self.deadline => {
                     return Outcome::Landed(value.clone());
                 }

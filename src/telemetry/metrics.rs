@@ -28,6 +28,7 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     call_duration: Timed<OutcomeLabels>,
     unreachable: Family<TenantLabels, Counter>,
+    records: Timed<Unlabelled>,
     last_success: Arc<AtomicI64>,
 }
 
@@ -67,6 +68,10 @@ pub enum Lookup {
     /// Nothing.
     Miss,
 }
+
+/// For what is not on the page until it happens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Unlabelled {}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
@@ -135,6 +140,11 @@ impl Metrics {
         self.call_duration.get_or_create(&OutcomeLabels { outcome }).observe(took.as_secs_f64());
     }
 
+    /// Records of calls became durable, which took so long.
+    pub fn recorded(&self, took: Duration) {
+        self.records.get_or_create(&Unlabelled {}).observe(took.as_secs_f64());
+    }
+
     /// No connection could be opened for a call on this tenant's turn.
     pub fn unreachable(&self, tenant: &TenantId) {
         self.unreachable.get_or_create(&TenantLabels { tenant: tenant.clone() }).inc();
@@ -194,6 +204,8 @@ impl Metrics {
             Unit::Seconds,
             self.call_duration.clone(),
         );
+        let help = "How long it took until records of calls were durable";
+        registry.register_with_unit("audit_write_duration", help, Unit::Seconds, self.records.clone());
     }
 }
 
@@ -213,6 +225,7 @@ impl Default for Metrics {
             calls: Family::default(),
             call_duration: Family::new_with_constructor(|| Histogram::new(CALLS)),
             unreachable: Family::default(),
+            records: Family::new_with_constructor(|| Histogram::new(WRITES)),
             last_success: Arc::new(AtomicI64::new(NEVER)),
         }
     }
@@ -223,6 +236,8 @@ const ANSWERS: [f64; 10] = [0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 
 /// Two turns a second: half seconds tell one place in the line from the next.
 const WAITS: [f64; 9] = [0.01, 0.1, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0];
 const CALLS: [f64; 9] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Half of `budget.guard` is what a turn has for its record.
+const WRITES: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
 impl EncodeLabelValue for TenantId {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {

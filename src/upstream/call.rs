@@ -16,6 +16,7 @@ use super::sign::{self, Draft, sign};
 use super::skew::Skew;
 use super::wire::{self, Meaning};
 use super::{Config, Credentials, Fault, Kind};
+use crate::audit::{Arrived, Opened};
 use crate::budget::{InFlight, Late, Permit};
 use crate::clock::Clock;
 use crate::model::Answer;
@@ -62,6 +63,8 @@ pub struct Cost {
     pub request_id: Option<String>,
     /// From the sending to the end.
     pub took: Duration,
+    /// Whether it arrived at the vendor.
+    pub arrived: Arrived,
 }
 
 impl Upstream {
@@ -96,10 +99,12 @@ impl Upstream {
         self.keyring.standing()
     }
 
-    /// Asks the question, ending by `until` at the latest. `Late` gives the permit's slot back unused.
+    /// Asks the question, ending by `until` at the latest. `Late` gives the permit's slot back unused, and leaves the
+    /// record as it was.
     pub async fn call(
         &self,
         permit: Permit,
+        record: &Opened,
         question: &Askable,
         rules: &query::Config,
         until: Instant,
@@ -116,12 +121,18 @@ impl Upstream {
         let (slot, key_id) = (permit.slot(), credentials.masked_id());
         let opened = self.connection.opened();
         let in_flight = permit.send()?;
+        record.departs();
         let start = Instant::now();
         let until = until.min(start + self.config.timeout);
         let ended = self
             .watch(&in_flight, opened, timeout_at(until, while_ours(&in_flight, exchange(request, &in_flight))))
             .await;
 
+        let arrived = match &ended {
+            Ok(Some(Ok(_))) => Arrived::Yes,
+            Ok(Some(Err(Unanswered::NeverSent))) => Arrived::No,
+            Ok(Some(Err(Unanswered::Broken)) | None) | Err(_) => Arrived::Unknown,
+        };
         let read = match ended {
             Ok(Some(Ok(reply))) => self.read(&reply, question, signed_with, in_flight),
             Ok(Some(Err(Unanswered::NeverSent))) => {
@@ -135,7 +146,7 @@ impl Upstream {
         let Read { meaning: Meaning { regions, request_id }, may_pass } = read;
         let may_pass = loan.judge(question.app(), regions.as_ref().err(), self.clock.now()) || may_pass;
         let result = regions.map(|regions| Answer::new(&regions, now, settled));
-        Ok(Sent { result, may_pass, cost: Cost { slot, key_id, request_id, took: start.elapsed() } })
+        Ok(Sent { result, may_pass, cost: Cost { slot, key_id, request_id, took: start.elapsed(), arrived } })
     }
 
     /// Reads a reply and lets the budget know of it.

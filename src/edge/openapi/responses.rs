@@ -28,7 +28,7 @@ const OF_CALLERS: [Code; 5] =
 /// What of these is found only after the request was counted for its tenant.
 const COUNTED: [Code; 2] = [Code::InvalidParameter, Code::RateLimited];
 /// Where a question is asked.
-const OF_QUESTIONS: [Code; 10] = [
+const OF_QUESTIONS: [Code; 11] = [
     Code::AppNotFound,
     Code::WindowTooLong,
     Code::OutsideHorizon,
@@ -36,6 +36,7 @@ const OF_QUESTIONS: [Code; 10] = [
     Code::UpstreamError,
     Code::BudgetExhausted,
     Code::BudgetUnavailable,
+    Code::AuditUnavailable,
     Code::Draining,
     Code::UpstreamTimeout,
     Code::NotCached,
