@@ -153,7 +153,7 @@ impl Clerk {
             self.write(opens, durably);
             // Whoever flushes waits no longer than for one try.
             for done in flushes {
-                drop(done.send(()));
+                let _gone = done.send(());
             }
             if ended {
                 return;

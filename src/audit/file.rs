@@ -15,9 +15,11 @@ const MODE: u32 = 0o600;
 pub(super) struct LogFile {
     path: PathBuf,
     /// Wraps what was opened: for tests, which have it fail.
-    medium: fn(File) -> Box<dyn Medium>,
+    medium: Box<Wrap>,
     open: Option<Open>,
 }
+
+type Wrap = dyn Fn(File) -> Box<dyn Medium> + Send;
 
 struct Open {
     medium: Box<dyn Medium>,
@@ -33,10 +35,10 @@ struct Open {
 
 impl LogFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Self::with(path, |file| Box::new(file))
+        Self::with(path, Box::new(|file| Box::new(file)))
     }
 
-    pub(super) fn with(path: &Path, medium: fn(File) -> Box<dyn Medium>) -> io::Result<Self> {
+    pub(super) fn with(path: &Path, medium: Box<Wrap>) -> io::Result<Self> {
         let mut file = Self { path: path.to_owned(), medium, open: None };
         file.prepare()?;
         Ok(file)

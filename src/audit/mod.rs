@@ -6,6 +6,8 @@
 
 mod clerk;
 mod config;
+#[cfg(test)]
+mod faulty;
 mod file;
 mod record;
 mod sink;
