@@ -42,8 +42,9 @@ const ANSWERED: Ending<'_> = Ending {
     took: Duration::from_millis(5),
 };
 
-const FULL: Manners =
-    Manners { room: Some(0), bite: None, sync_fails: false, cut_fails: false, sync_hangs: false, syncs: 0 };
+fn full() -> Manners {
+    Manners { room: Some(0), ..Manners::default() }
+}
 
 /// All lines, each of which has to be one.
 fn lines(path: &Path) -> Vec<Value> {
@@ -92,7 +93,7 @@ async fn a_full_disk_means_no_call_until_there_is_room_and_what_was_kept_comes_f
     let desk = desk();
     let under_way = open(&desk.audit).await.unwrap();
     under_way.departs();
-    desk.disk.set(FULL);
+    desk.disk.set(full());
     assert!(open(&desk.audit).await.is_err());
     assert!(desk.audit.is_failing());
     under_way.end(&ANSWERED);
@@ -176,6 +177,7 @@ enum Step {
     Bite(usize),
     SyncFails,
     Heal,
+    Blocked,
     Rotate,
 }
 
@@ -187,6 +189,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..90_usize).prop_map(Step::Bite),
         1 => Just(Step::SyncFails),
         2 => Just(Step::Heal),
+        1 => Just(Step::Blocked),
         1 => Just(Step::Rotate),
     ]
 }
@@ -214,6 +217,16 @@ proptest! {
                     Step::Room(room) => desk.disk.set(Manners { room: Some(room), ..Manners::default() }),
                     Step::Bite(bite) => desk.disk.set(Manners { bite: Some(bite), ..Manners::default() }),
                     Step::SyncFails => desk.disk.set(Manners { sync_fails: true, ..Manners::default() }),
+                    Step::Blocked => {
+                        // Where the next file would be, there can be none.
+                        let away = desk.path.with_extension("away");
+                        drop(fs::rename(&desk.path, &away));
+                        fs::create_dir(&desk.path).unwrap();
+                        desk.audit.flush().await;
+                        fs::remove_dir(&desk.path).unwrap();
+                        drop(fs::rename(away, &desk.path));
+                        desk.audit.flush().await;
+                    }
                     Step::Heal => {
                         desk.disk.set(Manners::default());
                         desk.audit.flush().await;

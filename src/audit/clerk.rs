@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Opened;
 use super::record::Record;
-use super::sink::{Prepared, Sink};
+use super::sink::{Failure, Prepared, Sink};
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
 
@@ -201,21 +201,19 @@ impl Clerk {
                     drop(done.send(opened));
                 }
             }
-            Err(error) => {
-                let nothing_stays = self.sink.take_back();
-                self.written = 0;
-                self.failed(&error);
-                for (_, opened, _) in opens {
-                    if nothing_stays {
-                        opened.forget();
-                    }
+            Err(Failure { error, rewrite, stays }) => {
+                if rewrite {
+                    self.written = 0;
                 }
+                self.failed(&error);
+                // What may be there without a call is completed as it is dropped.
+                opens.into_iter().filter(|_| !stays).for_each(|(_, opened, _)| opened.forget());
             }
         }
     }
 
     /// What waits, then what is new. Gives the number of lines.
-    fn try_to_write(&mut self, opens: &Opens, durably: bool) -> std::io::Result<u64> {
+    fn try_to_write(&mut self, opens: &Opens, durably: bool) -> Result<u64, Failure> {
         if self.sink.prepare()? == Prepared::Moved {
             self.kept.drain(..std::mem::take(&mut self.written).min(self.kept.len()));
         }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use super::file::LogFile;
 use super::sink::Medium;
@@ -22,12 +23,20 @@ pub(super) struct Manners {
     pub(super) cut_fails: bool,
     /// A sync does not end before this is false.
     pub(super) sync_hangs: bool,
+    /// How long a sync takes.
+    pub(super) sync_takes: Duration,
     pub(super) syncs: usize,
 }
 
 struct Faulty(File, Disk);
 
 impl Disk {
+    pub(super) fn slow(sync: Duration) -> Self {
+        let disk = Self::default();
+        disk.set(Manners { sync_takes: sync, ..Manners::default() });
+        disk
+    }
+
     pub(super) fn file(&self, path: &Path) -> LogFile {
         let disk = self.clone();
         LogFile::with(path, Box::new(move |file| Box::new(Faulty(file, disk.clone())))).unwrap()
@@ -65,6 +74,10 @@ impl Medium for Faulty {
     fn sync_data(&mut self) -> io::Result<()> {
         let (_, moved) = &*self.1.0;
         let mut manners = moved.wait_while(self.1.manners(), |manners| manners.sync_hangs).unwrap();
+        let takes = manners.sync_takes;
+        if !takes.is_zero() {
+            manners = moved.wait_timeout_while(manners, takes, |manners| manners.sync_takes == takes).unwrap().0;
+        }
         manners.syncs += 1;
         if manners.sync_fails { Err(io::Error::other("the disk is broken")) } else { Ok(()) }
     }

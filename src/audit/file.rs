@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::sink::{Medium, Prepared, Sink, refuse_the_void, write_whole};
+use super::sink::{Failure, Medium, Prepared, Sink, refuse_the_void, write_whole};
 
 /// Who may read the record of what everybody asked: its owner.
 const MODE: u32 = 0o600;
@@ -17,6 +17,8 @@ pub(super) struct LogFile {
     /// Wraps what was opened: for tests, which have it fail.
     medium: Box<Wrap>,
     open: Option<Open>,
+    /// The last file was left, and the next is not open yet.
+    moved: bool,
 }
 
 type Wrap = dyn Fn(File) -> Box<dyn Medium> + Send;
@@ -39,8 +41,8 @@ impl LogFile {
     }
 
     pub(super) fn with(path: &Path, medium: Box<Wrap>) -> io::Result<Self> {
-        let mut file = Self { path: path.to_owned(), medium, open: None };
-        file.prepare()?;
+        let mut file = Self { path: path.to_owned(), medium, open: None, moved: false };
+        file.open = Some(file.reopen()?);
         Ok(file)
     }
 
@@ -68,58 +70,62 @@ impl LogFile {
 }
 
 impl Sink for LogFile {
-    fn prepare(&mut self) -> io::Result<Prepared> {
+    fn prepare(&mut self) -> Result<Prepared, Failure> {
         let found = match std::fs::metadata(&self.path) {
             Ok(metadata) => Some(metadata),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let same = |open: &&mut Open| found.as_ref().is_some_and(|found| identity(found) == open.identity);
         if let Some(open) = self.open.as_mut().filter(same) {
             let length = found.map_or(0, |found| found.len());
             // Somebody has cut it, as `copytruncate` does: there is nothing of ours to take back.
-            if open.regular && length < open.durable + open.appended {
+            if open.regular && length < open.length() {
                 (open.durable, open.appended, open.torn) = (length, 0, false);
             }
             return Ok(Prepared::Same);
         }
-        if let Some(left) = self.open.as_mut().filter(|open| open.regular) {
-            left.medium.sync_data()?;
+        if self.open.is_some() {
+            self.sync()?;
+            self.moved = true;
         }
         // Unlocked before the next is opened, should it be the same one under another name.
         self.open = None;
         self.open = Some(self.reopen()?);
-        Ok(Prepared::Moved)
+        Ok(if std::mem::take(&mut self.moved) { Prepared::Moved } else { Prepared::Same })
     }
 
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        let open = self.open.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+    fn append(&mut self, lines: &[u8]) -> Result<(), Failure> {
+        let open = self.open.as_mut().ok_or(io::Error::from(io::ErrorKind::NotConnected))?;
         let whole = if open.torn { [b"\n", lines].concat() } else { lines.to_vec() };
-        write_whole(&mut open.medium, &whole).map_err(|(written, error)| {
-            open.torn |= written > 0;
-            error
-        })?;
+        if let Err((written, error)) = write_whole(&mut open.medium, &whole) {
+            let stays = written > 0 && !(open.regular && open.medium.set_len(open.length()).is_ok());
+            open.torn |= stays;
+            return Err(Failure { error, rewrite: false, stays });
+        }
         open.torn = false;
         open.appended += whole.len() as u64;
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        let open = self.open.as_mut().filter(|open| open.regular);
-        let Some(open) = open else { return Ok(()) };
-        open.medium.sync_data()?;
+    fn sync(&mut self) -> Result<(), Failure> {
+        let Some(mut open) = self.open.take_if(|open| open.regular) else { return Ok(()) };
+        if let Err(error) = open.medium.sync_data() {
+            // Opened anew the next time: the system may have forgotten what it could not write, and call the next sync
+            // of this handle a success.
+            let stays = open.medium.set_len(open.durable).is_err();
+            return Err(Failure { error, rewrite: true, stays });
+        }
         open.durable += std::mem::take(&mut open.appended);
+        self.open = Some(open);
         Ok(())
     }
+}
 
-    fn take_back(&mut self) -> bool {
-        // Opened anew the next time: the system may have forgotten what it could not write, and an older handle lead
-        // nowhere.
-        let Some(mut open) = self.open.take() else { return true };
-        if !open.regular {
-            return !open.torn;
-        }
-        open.medium.set_len(open.durable).is_ok()
+impl Open {
+    /// Of the file, as far as it is ours.
+    fn length(&self) -> u64 {
+        self.durable + self.appended
     }
 }
 

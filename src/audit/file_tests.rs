@@ -10,7 +10,7 @@ fn place() -> (tempfile::TempDir, PathBuf) {
     (directory, path)
 }
 
-fn put(file: &mut LogFile, lines: &str) -> io::Result<Prepared> {
+fn put(file: &mut LogFile, lines: &str) -> Result<Prepared, Failure> {
     let prepared = file.prepare()?;
     file.append(lines.as_bytes())?;
     file.sync()?;
@@ -55,7 +55,10 @@ fn a_renamed_or_deleted_file_is_begun_anew() {
     assert_eq!(put(&mut file, "c\n").unwrap(), Prepared::Moved);
     assert_eq!(text(&path), "c\n");
     fs::remove_dir_all(directory.path()).unwrap();
-    assert_eq!(put(&mut file, "d\n").unwrap_err().kind(), io::ErrorKind::NotFound);
+    assert_eq!(put(&mut file, "d\n").unwrap_err().error.kind(), io::ErrorKind::NotFound);
+    fs::create_dir(directory.path()).unwrap();
+    assert_eq!(put(&mut file, "d\n").unwrap(), Prepared::Moved, "what was left is told once there is another");
+    assert_eq!(put(&mut file, "e\n").unwrap(), Prepared::Same);
 }
 
 #[test]
@@ -67,8 +70,7 @@ fn a_file_that_was_cut_is_gone_on_with() {
     File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     file.prepare().unwrap();
     disk.set(Manners { room: Some(1), ..Manners::default() });
-    assert!(file.append(b"bb\n").is_err());
-    assert!(file.take_back());
+    assert!(!file.append(b"bb\n").unwrap_err().stays);
     assert_eq!(text(&path), "", "nothing is made up where something was taken away");
 }
 
@@ -80,8 +82,8 @@ fn a_write_that_ends_at_any_byte_leaves_nothing_behind() {
         let disk = Disk::default();
         let mut file = disk.file(&path);
         disk.set(Manners { room: Some(room), ..Manners::default() });
-        assert_eq!(put(&mut file, "bcdef\n").unwrap_err().kind(), io::ErrorKind::StorageFull);
-        assert!(file.take_back());
+        let failure = put(&mut file, "bcdef\n").unwrap_err();
+        assert_eq!((failure.error.kind(), failure.stays, failure.rewrite), (io::ErrorKind::StorageFull, false, false));
         assert_eq!(text(&path), "a\ntorn", "after {room} bytes");
         disk.set(Manners::default());
         put(&mut file, "bcdef\n").unwrap();
@@ -95,8 +97,7 @@ fn what_cannot_be_taken_back_spoils_no_other_line() {
     let disk = Disk::default();
     let mut file = disk.file(&path);
     disk.set(Manners { room: Some(3), cut_fails: true, ..Manners::default() });
-    assert!(put(&mut file, "abcdef\n").is_err());
-    assert!(!file.take_back());
+    assert!(put(&mut file, "abcdef\n").unwrap_err().stays);
     disk.set(Manners { bite: Some(1), ..Manners::default() });
     put(&mut file, "ghi\n").unwrap();
     assert_eq!(text(&path), "abc\nghi\n");
@@ -108,10 +109,17 @@ fn what_was_not_synced_is_taken_back() {
     let disk = Disk::default();
     let mut file = disk.file(&path);
     put(&mut file, "a\n").unwrap();
+    file.append(b"b\n").unwrap();
+    disk.set(Manners { room: Some(1), ..Manners::default() });
+    assert!(put(&mut file, "c\n").is_err());
+    assert_eq!(text(&path), "a\nb\n", "what was written before stays where only the room was missing");
     disk.set(Manners { sync_fails: true, ..Manners::default() });
-    assert!(put(&mut file, "b\n").is_err());
-    assert!(file.take_back());
+    let failure = put(&mut file, "c\n").unwrap_err();
+    assert_eq!((failure.rewrite, failure.stays), (true, false));
     assert_eq!(text(&path), "a\n");
+    disk.set(Manners::default());
+    put(&mut file, "b\nc\n").unwrap();
+    assert_eq!(text(&path), "a\nb\nc\n");
 }
 
 #[test]

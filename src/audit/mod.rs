@@ -9,9 +9,11 @@ mod config;
 #[cfg(test)]
 mod faulty;
 mod file;
+mod reading;
 mod record;
 mod sink;
 mod stdout;
+mod summary;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,10 +28,12 @@ pub use self::clerk::Standing;
 use self::clerk::{Clerk, LONGEST, Order, State};
 pub use self::config::{Config, Place};
 use self::file::LogFile;
+pub use self::reading::Strays;
 use self::record::Record;
 pub use self::record::{Arrived, Ending, Intent};
 use self::sink::Sink;
 use self::stdout::Stdout;
+pub use self::summary::{Key, Summary, Unfinished};
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
 
@@ -83,6 +87,13 @@ impl Audit {
         };
         let started = sink.and_then(|sink| Self::with(sink, named.clone(), replica, clock, metrics));
         started.map_err(|error| NoAudit { place: named, error })
+    }
+
+    /// A record on a disk that takes so long to make a line durable, for the tests of later stages.
+    #[cfg(test)]
+    pub(crate) fn slow(path: &std::path::Path, sync: std::time::Duration) -> Self {
+        let sink = Box::new(faulty::Disk::slow(sync).file(path));
+        Self::with(sink, "slow".to_owned(), None, Clock::system(), Metrics::default()).expect("a thread can be had")
     }
 
     fn with(

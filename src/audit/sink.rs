@@ -8,16 +8,31 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 /// A place for lines.
 pub(super) trait Sink: Send {
     /// Makes ready for lines. `Moved` where they go to another file than the last: what the last one got is durable.
-    fn prepare(&mut self) -> io::Result<Prepared>;
+    fn prepare(&mut self) -> Result<Prepared, Failure>;
 
     /// Appends whole lines, in one write where the system lets it.
-    fn append(&mut self, lines: &[u8]) -> io::Result<()>;
+    fn append(&mut self, lines: &[u8]) -> Result<(), Failure>;
 
     /// What was appended outlives a loss of power, where the place can promise that.
-    fn sync(&mut self) -> io::Result<()>;
+    fn sync(&mut self) -> Result<(), Failure>;
+}
 
-    /// Takes back what was appended since the last sync; `false` where some of it may be there all the same.
-    fn take_back(&mut self) -> bool;
+/// A step that failed, and what it left.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What the system says.
+    pub(super) error: io::Error,
+    /// What was appended since the last sync has been taken away, too.
+    pub(super) rewrite: bool,
+    /// Some of what was to be appended, or made durable, may be there all the same.
+    pub(super) stays: bool,
+}
+
+impl From<io::Error> for Failure {
+    /// A failure before anything was done.
+    fn from(error: io::Error) -> Self {
+        Self { error, rewrite: false, stays: false }
+    }
 }
 
 /// Where the next lines go.

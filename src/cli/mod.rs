@@ -1,5 +1,6 @@
 //! The command line: reads arguments and the environment, prints, and turns outcomes into exit codes.
 
+mod audit;
 mod check;
 mod demo;
 mod keygen;
@@ -41,6 +42,7 @@ enum Command {
     Keygen(keygen::Keygen),
     Simulate(simulate::Simulate),
     Status(status::Status),
+    Audit(audit::Audit),
 }
 
 /// How a command ended that did not end well. Each was told on standard error.
@@ -62,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::Keygen(keygen) => keygen.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Status(status) => status.run(),
+        Command::Audit(audit) => audit.run(),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,7 +23,12 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Caught and never waited for: a file that may not grow any more is a fault of that file and not our end.
+    _file_too_large: Signal,
 }
+
+/// `SIGXFSZ`.
+const FILE_TOO_LARGE: i32 = 25;
 
 /// What a signal asks for.
 enum Order {
@@ -76,6 +81,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_too_large: signal(SignalKind::from_raw(FILE_TOO_LARGE))?,
         })
     }
 

@@ -101,6 +101,7 @@ fn page(ready: &Value, status: &Value, now: Timestamp) -> String {
     page.issuers(status);
     page.config(&status["config"], &status["master_key"]);
     page.store(&status["store"]);
+    page.audit(&status["audit"]);
     page.text
 }
 
@@ -225,6 +226,18 @@ impl Page {
         match store["fault"].as_str() {
             None => self.line("redis", format_args!("connected to {hosts} as replica {}", text(&store["replica"]))),
             Some(fault) => self.line("redis", format_args!("! away ({hosts}): {fault}")),
+        }
+    }
+
+    fn audit(&mut self, audit: &Value) {
+        let Some(place) = audit["place"].as_str() else { return };
+        let (records, late) = (number(&audit["records"]), number(&audit["late_turns"]));
+        let slow =
+            if late > 0 { format!(", {} too slow for their turn", counted(late, "record")) } else { String::new() };
+        self.line("audit", format_args!("{} in {place}{slow}", counted(records, "line")));
+        if let Some(fault) = audit["fault"].as_str() {
+            let since = self.seconds_since(&audit["failing_since"]).map(span).unwrap_or_default();
+            self.line("", format_args!("! nothing can be recorded for {since}, and no call is sent: {fault}"));
         }
     }
 

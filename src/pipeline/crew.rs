@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::asking::Asking;
-use super::recording::{Shelf, ending};
+use super::recording::{Shelf, ending, recorded};
 use crate::audit::Audit;
 use crate::budget::Permit;
 use crate::cache::{Cache, Held, Sickbed};
@@ -57,7 +57,7 @@ impl Landed {
 
 impl Crew<Asking, Landed> for Flights {
     async fn fly(&self, asking: Asking, permit: Permit, leg: Leg) -> Landing<Landed> {
-        let (permit, record) = match self.recorded(permit, &asking, &leg).await {
+        let (permit, record) = match recorded(&self.audit, &self.shelf, permit, &asking, &leg).await {
             Ok(recorded) => recorded,
             Err(landing) => return landing,
         };

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 
 use super::asking::Asking;
-use super::crew::{Flights, Landed};
-use crate::audit::{Ending, Intent, Opened};
+use crate::audit::{Audit, Ending, Intent, Opened};
 use crate::budget::Permit;
 use crate::model::TenantId;
 use crate::query::Question;
@@ -30,33 +29,32 @@ struct Shelved {
 /// A record waits as long as a turn may take to come, and is completed as not sent then.
 const KEPT: Duration = Duration::from_secs(15);
 
-impl Flights {
-    /// The permit with the record that its call has to have; else what the turn came to.
-    pub(super) async fn recorded(
-        &self,
-        permit: Permit,
-        asking: &Asking,
-        leg: &Leg,
-    ) -> Result<(Permit, Opened), Landing<Landed>> {
-        if let Some(opened) = self.shelf.take(asking.question(), leg) {
-            return Ok((permit, opened));
-        }
-        let intent =
-            Intent { tenant: &leg.tenant, question: asking.question(), leg: leg.number, trace_id: asking.trace.id() };
-        let opening = self.audit.open(&intent);
-        tokio::pin!(opening);
-        tokio::select! {
-            biased;
-            opened = &mut opening => opened.map(|opened| (permit, opened)).map_err(|_| Landing::Barred),
-            () = sleep_until(permit.good_until()) => {
-                drop(permit);
-                let Ok(opened) = opening.await else { return Err(Landing::Barred) };
-                self.audit.turn_was_late();
-                self.shelf.put(asking.question(), leg, opened);
-                Err(Landing::Late)
-            }
-        }
+/// The permit with the record that its call has to have; else what the turn came to.
+pub(super) async fn recorded<V>(
+    audit: &Audit,
+    shelf: &Shelf,
+    permit: Permit,
+    asking: &Asking,
+    leg: &Leg,
+) -> Result<(Permit, Opened), Landing<V>> {
+    if let Some(opened) = shelf.take(asking.question(), leg) {
+        return Ok((permit, opened));
     }
+    let intent =
+        Intent { tenant: &leg.tenant, question: asking.question(), leg: leg.number, trace_id: asking.trace.id() };
+    let opening = audit.open(&intent);
+    tokio::pin!(opening);
+    tokio::select! {
+        biased;
+        opened = &mut opening => return opened.map(|opened| (permit, opened)).map_err(|_| Landing::Barred),
+        () = sleep_until(permit.good_until()) => {}
+    }
+    // The slot is another's while we go on waiting.
+    drop(permit);
+    let Ok(opened) = opening.await else { return Err(Landing::Barred) };
+    audit.turn_was_late();
+    shelf.put(asking.question(), leg, opened);
+    Err(Landing::Late)
 }
 
 impl Shelf {
@@ -102,3 +100,7 @@ pub(super) fn ending<'a>(sent: &'a Sent, outcome: &'a str) -> Ending<'a> {
         took: sent.cost.took,
     }
 }
+
+#[cfg(test)]
+#[path = "recording_tests.rs"]
+mod tests;

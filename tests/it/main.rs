@@ -12,6 +12,7 @@ mod support;
 mod admin;
 mod answers;
 mod attacks;
+mod audited;
 mod browsers;
 mod canaries;
 mod commands;

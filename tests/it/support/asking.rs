@@ -16,7 +16,7 @@ fn client() -> Client {
 /// A client with a token.
 #[derive(Clone)]
 pub(crate) struct Asker {
-    base: String,
+    pub(crate) base: String,
     token: Option<String>,
     client: Client,
     headers: HeaderMap,

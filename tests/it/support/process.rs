@@ -148,6 +148,13 @@ impl Process {
         assert!(sent.success());
     }
 
+    /// Sets a limit of a running process, as `prlimit` names it: `soft:hard`.
+    pub(crate) fn limit(&self, resource: &str, limit: &str) {
+        let pid = self.child.id().to_string();
+        let set = Command::new("prlimit").args(["--pid", &pid, &format!("--{resource}={limit}")]).status().unwrap();
+        assert!(set.success());
+    }
+
     /// Waits for its end; gives the exit code.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         for _ in 0..600 {
