@@ -63,6 +63,14 @@
 {{- end }}
 {{- $mounted := list -}}
 {{- range concat .Values.extraSecrets .Values.extraVolumeMounts }}{{ $mounted = append $mounted .mountPath }}{{ end -}}
+{{- with dig "audit" "file" "" .Values.config }}
+{{- $file := . -}}
+{{- $there := eq $file "stdout" -}}
+{{- range $.Values.extraVolumeMounts }}{{ if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) $file }}{{ $there = not (default false .readOnly) }}{{ end }}{{ end -}}
+{{- if not $there }}
+* config.audit.file is {{ . }}, and the pod cannot write there: mount a volume by extraVolumes and extraVolumeMounts and write the whole path, or take stdout.
+{{- end }}
+{{- end }}
 {{- range $index, $issuer := default list .Values.config.issuers }}
 {{- range list "secret_file" "public_key_file" "jwks_file" "signing_key_file" }}
 {{- with get $issuer . }}

@@ -51,7 +51,7 @@ The configuration as TOML. Not by `toToml`: the numbers of values are floats, an
 {{- if $config.tenants }}
 tenants_file = "tenants.toml"
 {{ end }}
-{{- range $section := list "server" "upstream" "budget" "queue" "cache" "query" "telemetry" }}
+{{- range $section := list "server" "upstream" "budget" "queue" "cache" "query" "audit" "telemetry" }}
 {{- with get $config $section }}
 [{{ $section }}]
 {{- include "sluice.toml.lines" . }}

@@ -1,3 +1,5 @@
+//! The record as a call meets it, on a disk that fails as it is told to.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! A file of lines: what fails at any byte, what is renamed, deleted, cut or torn.
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 

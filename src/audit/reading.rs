@@ -212,5 +212,5 @@ fn is_ours(line: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 4] =
         [b"{\"record\":\"sending\"", b"{\"record\":\"ended\"", b"{\"record\":\"started\"", b"{\"record\":\"resumed\""];
     let is_short = |beginning: &&[u8]| beginning.starts_with(line);
-    BEGINNINGS.iter().any(|beginning| line.starts_with(beginning) || is_short(&beginning))
+    BEGINNINGS.iter().any(|beginning| line.starts_with(beginning) || is_short(beginning))
 }

@@ -1,3 +1,5 @@
+//! Sums over whole, torn, foreign and endless files.
+
 use super::*;
 
 fn id(number: u32) -> String {

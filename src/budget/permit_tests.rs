@@ -43,7 +43,9 @@ async fn a_late_permit_is_refused_and_its_slot_is_free() {
     assert_eq!((budget.standing().free, budget.standing().sent), (1, 0));
 
     let permit = budget.permit().await;
+    let until = permit.good_until();
     advance(GUARD / 2).await;
+    assert_eq!(until, Instant::now(), "that long, and no longer");
     assert!(permit.send().is_ok());
     assert_eq!(budget.standing().sent, 1);
 }

@@ -1,3 +1,5 @@
+//! The page of `sluice audit summary`, as it is read.
+
 use super::*;
 
 fn summary(lines: &str) -> Summary {

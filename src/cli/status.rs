@@ -237,7 +237,8 @@ impl Page {
         self.line("audit", format_args!("{} in {place}{slow}", counted(records, "line")));
         if let Some(fault) = audit["fault"].as_str() {
             let since = self.seconds_since(&audit["failing_since"]).map(span).unwrap_or_default();
-            self.line("", format_args!("! nothing can be recorded for {since}, and no call is sent: {fault}"));
+            self.line("", format_args!("! nothing can be recorded for {since}, and no call is sent:"));
+            self.line("", format_args!("  {fault}"));
         }
     }
 

@@ -22,6 +22,7 @@ fn a_quiet_gateway_fits_on_a_few_lines() {
             "keys_fetched_at": "2026-11-27T11:58:00Z", "keys_fault": null}],
         "config": {"generation": 4, "in_force_since": "2026-11-25T10:00:00Z", "needs_restart": []},
         "master_key": {"key_id": "AKLT…aaaa", "read_at": "2026-11-27T11:00:00Z", "successor": null, "rejected": null},
+        "audit": {"place": "stdout", "records": 7, "late_turns": 0, "fault": null},
     });
     let expected = "\
 sluice      0.1.0, ready, up 3 h 12 min
@@ -33,6 +34,7 @@ cache       412 answers, 3.1 MiB of 256.0 MiB
 issuers     https://sso.example.com: 4 keys from discovery, fetched 2 min ago
 config      generation 4, put in force 2 d 2 h ago
 master key  AKLT…aaaa, read 1 h 0 min ago
+audit       7 lines in stdout
 ";
     assert_eq!(told(&json!({"ready": true, "reasons": []}), &status), expected);
 }
@@ -53,6 +55,8 @@ fn what_is_wrong_stands_out() {
         "master_key": {"key_id": "AKLT…aaaa", "successor": "AKLT…bbbb",
             "rejected": {"key_id": "AKLT…cccc", "at": "2026-11-27T11:59:00Z", "upstream_code": "InvalidAccessKey"}},
         "store": {"hosts": "redis:6379", "fault": "connection refused"},
+        "audit": {"place": "/var/log/sluice/audit.jsonl", "records": 1, "late_turns": 2, "fault": "No space left on device",
+            "failing_since": "2026-11-27T11:57:00Z"},
     });
     let page = told(&json!({"ready": false, "reasons": ["draining"]}), &status);
     for line in [
@@ -72,6 +76,9 @@ fn what_is_wrong_stands_out() {
         "            AKLT…bbbb is to follow it, and waits to be tried on a question",
         "            ! AKLT…cccc was refused 1 min ago (InvalidAccessKey); the one above stays in force",
         "redis       ! away (redis:6379): connection refused",
+        "audit       1 line in /var/log/sluice/audit.jsonl, 2 records too slow for their turn",
+        "            ! nothing can be recorded for 3 min, and no call is sent:",
+        "              No space left on device",
     ] {
         assert!(page.lines().any(|told| told == line), "{line}\n---\n{page}");
     }

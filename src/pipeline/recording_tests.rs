@@ -1,3 +1,5 @@
+//! A record that is slower than its permit.
+
 use std::time::Duration;
 
 use serde_json::Value;

@@ -153,6 +153,16 @@ async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flight_for_which_no_call_can_be_made_is_told_to_all_and_costs_nothing() {
+    let field = field(1, [End::Barred]);
+    let (one, other) = (field.seat(7, "a", PATIENT), field.seat(7, "b", PATIENT));
+    assert_eq!(tokio::join!(one.outcome(), other.outcome()), (Outcome::Barred, Outcome::Barred));
+    assert_eq!((field.crew.landings(), field.budget.standing().free, field.budget.standing().sent), (vec![], 1, 0));
+    assert!(field.is_empty());
+    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Ok(7)), "it is not held against the question");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_leg_whose_time_is_over_before_its_turn_comes_costs_no_call() {
     let field = field(1, transients());
     let waiting = tokio::spawn(field.seat(7, "a", PATIENT).outcome());

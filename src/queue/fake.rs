@@ -25,6 +25,7 @@ pub(super) enum End {
     /// Told apart by a word.
     Transient(&'static str),
     Late,
+    Barred,
     Panics,
     PanicsAtLanding,
 }
@@ -64,13 +65,17 @@ impl Crew<u32, Brought> for Fake {
             sleep(Duration::from_millis(1)).await;
             return Landing::Late;
         }
+        if let End::Barred = end {
+            sleep(Duration::from_millis(1)).await;
+            return Landing::Barred;
+        }
         let departed = Departed { question, tenant: leg.tenant, leg: leg.number, at: Instant::now(), until: leg.until };
         self.departed.lock().unwrap().push(departed);
         let in_flight = permit.send().expect("sent at once");
         sleep(if matches!(end, End::Slowly) { FLIGHT_TIME.saturating_sub(TOOK) } else { TOOK }).await;
         in_flight.answered();
         match end {
-            End::Answered | End::Slowly | End::Late => Landing::Done(Ok(question)),
+            End::Answered | End::Slowly | End::Late | End::Barred => Landing::Done(Ok(question)),
             End::Definite => Landing::Done(Err("definite")),
             End::Transient(word) => Landing::Again(Err(word)),
             End::PanicsAtLanding => Landing::Done(CURSED),

@@ -287,7 +287,8 @@ def queue(page):
     page.graph(
         "Refusals by tenant and reason",
         "budget_exhausted: the turn is further away than the caller's patience; raise its weight, or its Prefer: wait. line_full: "
-        "more than queue.per_tenant wait. budget_unavailable: Redis is away. draining: a replica stops.",
+        "more than queue.per_tenant wait. budget_unavailable: Redis is away. audit_unavailable: calls cannot be recorded. draining: a "
+        "replica stops.",
         "reqps",
         (rate("sluice_queue_refusals_total", "tenant, reason", TENANT), "{{tenant}}: {{reason}}"),
         stack=True,
@@ -393,6 +394,22 @@ def identity(page):
         "short",
         (f"max(sluice_master_key_rejected{{{OURS}}})", "newest key"),
         steps=(GREEN, (1, RED)), mappings=yes_no("refused", "not refused", False),
+    )
+    page.stat(
+        "Record of calls",
+        "Can each replica write to audit.file? If not, it sends no call: sluice status says why. Empty where nothing is recorded.",
+        "short",
+        (f"min(sluice_audit_writable{{{OURS}}})", "record of calls"),
+        steps=(RED, (1, GREEN)), mappings=yes_no("written", "cannot be written", True),
+    )
+    page.graph(
+        "Time to make a record durable",
+        "A turn has half of budget.guard for it; a record that takes longer waits for another turn. Slower than that for long: a "
+        "faster disk, or a wider guard.",
+        "s",
+        (quantile(0.5, "sluice_audit_write_duration_seconds", [], OURS), "median"),
+        (quantile(0.99, "sluice_audit_write_duration_seconds", [], OURS), "99th percentile"),
+        (f"min(sluice_budget_guard_seconds{{{OURS}}}) / 2", "what a turn has"),
     )
     page.stat(
         "Lines and spans lost",

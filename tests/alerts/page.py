@@ -28,6 +28,8 @@ access_key_id = "AKLT-of-the-page"
 secret_access_key = "secret-of-the-page"
 [budget]
 redis_url = "redis://127.0.0.1:{redis}"
+[audit]
+file = "audit.jsonl"
 [telemetry]
 otlp_endpoint = "{beside}"
 [[issuers]]

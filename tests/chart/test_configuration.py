@@ -87,7 +87,7 @@ class Accepted(unittest.TestCase):
         self.assertEqual(code, 0, err)
         shown = tomllib.loads(out)
         wanted = EVERYTHING["config"]
-        for section in ("server", "upstream", "budget", "queue", "query", "telemetry"):
+        for section in ("server", "upstream", "budget", "queue", "query", "audit", "telemetry"):
             for key, value in wanted[section].items():
                 self.assertEqual(shown[section][key], value, f"{section}.{key}")
         self.assertEqual(shown["server"]["listen"], "0.0.0.0:8080")
@@ -107,7 +107,7 @@ class Rolled(unittest.TestCase):
         now = changed(ONE, **room)
         wanted = EVERYTHING["config"]
         changes = {("issuers",): wanted["issuers"][:1], ("tenants",): wanted["tenants"]}
-        for section in ("server", "upstream", "budget", "queue", "cache", "query", "telemetry"):
+        for section in ("server", "upstream", "budget", "queue", "cache", "query", "audit", "telemetry"):
             changes |= {(section, key): value for key, value in wanted[section].items()}
         seen = {"a reload changes:": 0, "after a restart:": 0}
         for path, value in changes.items():

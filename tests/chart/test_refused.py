@@ -68,6 +68,8 @@ CONTRADICTIONS = {
     "a secret of an issuer": (issuer(secret="x"), f"config.issuers[1].secret {IN_AN_ISSUER}"),
     "a signing key": (issuer(signing_key="x"), f"config.issuers[1].signing_key {IN_AN_ISSUER}"),
     "a file that is not there": (issuer(secret_file="/etc/sluice/sso/batch"), "config.issuers[1] names the file /etc/sluice/sso/batch, which is not in the pod: mount what holds it by extraSecrets"),
+    "a record that nothing holds": (changed(ONE, config__audit={"file": "/var/lib/sluice/a"}), "config.audit.file is /var/lib/sluice/a, and the pod cannot write there: mount a volume"),
+    "a record where nothing may be written": (changed(ONE, config__audit={"file": "/srv/x/a"}, extraVolumeMounts=[{**PEER, "readOnly": True}]), "config.audit.file is /srv/x/a, and the pod cannot write there"),
     "a variable over the configuration": (changed(ONE, extraEnv=[{"name": "SLUICE_BUDGET__CALLS", "value": "9"}]), "extraEnv sets SLUICE_BUDGET__CALLS, which would overrule the configuration unseen by these checks: write it under config"),
     "a subPath": (changed(ONE, extraVolumeMounts=[{**PEER, "subPath": "x"}]), "extraVolumeMounts has a subPath for /srv/x, which never sees a change: mount the directory"),
     "a mount over the configuration": (changed(ONE, extraSecrets=[{"name": "s", "mountPath": "/etc/sluice/config"}]), f"/etc/sluice/config {COVERED}"),

@@ -198,7 +198,7 @@ async fn a_file_that_may_not_grow_is_no_end_and_no_half_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_leaves_a_call_unfinished_and_a_file_that_goes_on() {
-    let upstream = upstream(Duration::from_millis(1000)).await;
+    let upstream = upstream(Duration::from_secs(1)).await;
     let files = files(&upstream, "audit.jsonl");
     let path = files.path("audit.jsonl");
     let (process, asker, _) = serving(&files).await;
