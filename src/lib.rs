@@ -29,3 +29,7 @@ pub mod config;
 pub mod simulator;
 pub mod app;
 pub mod cli;
+
+// What strangers may send, thrown at the stages in tests and by `cargo fuzz`; no part of the program.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

@@ -14,6 +14,7 @@ use super::public_key::{JwkMaterial, PublicKey};
 use super::rejected::Reason;
 use super::signature;
 use super::token::{MAX_KEY_ID, Token};
+use crate::model::Object;
 
 /// Providers publish a handful. What says more is no key set.
 const MOST_KEYS: usize = 256;
@@ -64,7 +65,8 @@ impl KeySet {
     /// A JSON web key set, read key by key, so that one bad key costs only itself.
     pub(super) fn of_jwks(document: &[u8], allowed: &[Algorithm]) -> Result<Self, ConfigFault> {
         all_public(allowed)?;
-        let set: SetDocument = serde_json::from_slice(document).map_err(|_| ConfigFault::KeySetUnreadable)?;
+        let Object(set): Object<SetDocument> =
+            serde_json::from_slice(document).map_err(|_| ConfigFault::KeySetUnreadable)?;
         if set.keys.len() > MOST_KEYS {
             return Err(ConfigFault::TooManyKeys { most: MOST_KEYS });
         }

@@ -10,6 +10,8 @@ mod caller;
 mod claims;
 mod config;
 mod development;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod issuer;
 mod issuers;
 pub mod keygen;

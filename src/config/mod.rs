@@ -133,6 +133,8 @@ impl Config {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 #[path = "config_tests.rs"]
 mod tests;

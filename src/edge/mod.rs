@@ -12,6 +12,8 @@ mod docs;
 mod document;
 mod etag;
 mod front;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod listener;
 mod metrics;
 mod openapi;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Held;
-use crate::model::{Answer, Region};
+use crate::model::{Answer, Object, Region};
 use crate::query::Question;
 
 /// A release that changes the meaning of a field takes the next number. New fields alone need none.
@@ -58,18 +58,20 @@ pub(super) fn seal(question: &Question, held: &Held) -> Vec<u8> {
 
 /// The question and its answer. One that was fetched in our future, by a clock ahead of ours, is as if fetched just now.
 pub(super) fn open(bytes: &[u8], now: Timestamp) -> Result<(Question, Held), Unreadable> {
-    let version: Version = serde_json::from_slice(bytes).map_err(|_| Unreadable::NotAnEnvelope)?;
+    let Object(version): Object<Version> = serde_json::from_slice(bytes).map_err(|_| Unreadable::NotAnEnvelope)?;
     if version.v != VERSION {
         return Err(Unreadable::OtherVersion);
     }
-    let envelope: Envelope<Vec<Region>> = serde_json::from_slice(bytes).map_err(|_| Unreadable::NotAnEnvelope)?;
+    let Object(envelope): Object<Envelope<Vec<Object<Region>>>> =
+        serde_json::from_slice(bytes).map_err(|_| Unreadable::NotAnEnvelope)?;
     let question = Question::of_name(&envelope.question).ok_or(Unreadable::Nonsense)?;
     let fetched_at: Timestamp = envelope.fetched_at.parse().map_err(|_| Unreadable::Nonsense)?;
     // A final answer is final for good, and only a final one is.
     if envelope.is_final != envelope.lifetime_ms.is_none() {
         return Err(Unreadable::Nonsense);
     }
-    let answer = Answer::new(&envelope.regions, fetched_at.min(now), envelope.is_final);
+    let regions: Vec<_> = envelope.regions.into_iter().map(|Object(region)| region).collect();
+    let answer = Answer::new(&regions, fetched_at.min(now), envelope.is_final);
     Ok((question, Held { answer, lifetime: envelope.lifetime_ms.map(Duration::from_millis) }))
 }
 

@@ -4,6 +4,8 @@
 //! envelopes. What gets lost on the way costs at most a call: a flight whose end nobody heard of ends with its lease.
 
 mod envelope;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod notes;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -211,14 +213,10 @@ impl Fleet {
     pub fn read(&self, news: &News, now: Timestamp) -> Option<Heard> {
         match news.topic {
             Topic::Answers => self.open(&news.body, now).map(|(question, held)| Heard::Landed(question, held)),
-            Topic::Flights => {
-                let (name, fault) = str::from_utf8(&news.body).ok()?.split_once('\n')?;
-                let question = Question::of_name(name)?;
-                Some(match Fault::of_line(fault) {
-                    Some(fault) => Heard::Failed(question, fault),
-                    None => Heard::Released(question),
-                })
-            }
+            Topic::Flights => read_ending(&news.body).map(|(question, fault)| match fault {
+                Some(fault) => Heard::Failed(question, fault),
+                None => Heard::Released(question),
+            }),
             Topic::Purges => notes::read_purge(&news.body).map(Heard::Purged),
             Topic::Revocations => notes::read_revocation(&news.body).map(Heard::Revoked),
             // The budget's own.
@@ -238,6 +236,12 @@ pub struct Standing {
     pub fault: Option<String>,
     /// How many envelopes could not be read so far.
     pub unreadable: u64,
+}
+
+/// How a flight ended that brought nothing: with a fault, or without a word.
+fn read_ending(body: &[u8]) -> Option<(Question, Option<Fault>)> {
+    let (name, fault) = str::from_utf8(body).ok()?.split_once('\n')?;
+    Some((Question::of_name(name)?, Fault::of_line(fault)))
 }
 
 fn flight(name: &str) -> String {

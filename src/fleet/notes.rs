@@ -168,7 +168,7 @@ pub(super) fn that_take(question: &Question) -> [String; 3] {
     [EVERYTHING.to_owned(), purge_name(&whole), purge_name(&Purge::App(app, Some(question.window())))]
 }
 
-fn purge_name(purge: &Purge) -> String {
+pub(super) fn purge_name(purge: &Purge) -> String {
     match purge {
         Purge::Everything => EVERYTHING.to_owned(),
         Purge::App(app, None) => app.to_string(),
@@ -189,7 +189,7 @@ fn purge_of(name: &str) -> Option<Purge> {
 }
 
 /// What is meant, and up to when: microseconds since 1970.
-fn revocation_note(revocation: &Revocation) -> (String, i64) {
+pub(super) fn revocation_note(revocation: &Revocation) -> (String, i64) {
     let (whose, moment) = match &revocation.target {
         Target::Token { id, expires_at } => (Whose::Jti(id.clone()), *expires_at),
         Target::Subject { subject, issued_before } => (Whose::Subject(subject.clone()), Some(*issued_before)),

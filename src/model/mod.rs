@@ -3,7 +3,9 @@
 mod answer;
 mod moment;
 mod names;
+mod object;
 
 pub use answer::{Answer, Region};
 pub use moment::{Moment, Window};
 pub use names::{AppId, Blame, Dimension, Indicator, TenantId, is_word};
+pub use object::Object;

@@ -55,7 +55,7 @@ impl Config {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -4,6 +4,8 @@
 //! is clamped or guessed; whatever is not understood is refused by name before anything is spent.
 
 mod config;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod parameters;
 mod question;
 mod times;

@@ -71,7 +71,7 @@ pub fn ask(grant: &Grant, raw: &str, now: Timestamp, config: &Config) -> Result<
     read(grant.app().id(), raw, now, config)
 }
 
-fn read(app: &AppId, raw: &str, now: Timestamp, config: &Config) -> Result<Asked, Invalid> {
+pub(super) fn read(app: &AppId, raw: &str, now: Timestamp, config: &Config) -> Result<Asked, Invalid> {
     let parameters = Parameters::parse(raw)?;
     let dimension = Dimension::ALL
         .into_iter()
@@ -125,7 +125,7 @@ impl Asked {
 
 impl Question {
     /// A day's provinces of an app, for the tests of later stages.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn sample(app: &str) -> Self {
         let day = Moment::at(jiff::civil::date(2026, 11, 1).at(0, 0, 0, 0), 0);
         Self {

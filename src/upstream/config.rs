@@ -76,7 +76,7 @@ impl Names {
         Some(Self { user_num: user_num?, province: province?, country: country? })
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn new(user_num: &str, province: &str, country: &str) -> Self {
         Self { user_num: user_num.into(), province: province.into(), country: country.into() }
     }

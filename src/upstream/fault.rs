@@ -14,7 +14,7 @@ pub struct Fault {
     pub kind: Kind,
     /// The documented code, where the vendor gave one.
     pub code: Option<Code>,
-    /// The vendor's id of the call: 1 to 64 letters, digits, `-` or `_`.
+    /// The vendor's id of the call: 1 to 64 letters, digits, `-` or `_`, a letter or digit among them.
     pub request_id: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl Fault {
         let mut words = line.split(' ');
         let kind = Kind::of_label(words.next()?)?;
         let (code, request_id) = (words.next()?, words.next()?);
-        Some(Self { kind, code: Code::recognise(code), request_id: sane_id(request_id).filter(|id| id != "-") })
+        Some(Self { kind, code: Code::recognise(code), request_id: sane_id(request_id) })
     }
 
     /// A fault without any word of the vendor's.
@@ -89,10 +89,11 @@ impl Fault {
     }
 }
 
-/// The vendor's id of a call, if it is 1 to 64 letters, digits, `-` or `_`.
+/// The vendor's id of a call, if it is 1 to 64 letters, digits, `-` or `_`, and not these two alone: a `-` means none.
 pub(super) fn sane_id(id: &str) -> Option<String> {
     let plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    (plain && (1..=64).contains(&id.len())).then(|| id.to_owned())
+    let says_something = id.bytes().any(|b| b.is_ascii_alphanumeric());
+    (plain && says_something && id.len() <= 64).then(|| id.to_owned())
 }
 
 /// What is known of a kind.
@@ -267,6 +268,7 @@ mod tests {
     fn only_documented_codes_and_plain_ids_survive() {
         let fault = Fault::classify(400, Some("Secret.Leak"), Some("id with spaces <b>"));
         assert_eq!((fault.code, fault.request_id), (None, None));
+        assert_eq!(Fault::classify(400, None, Some("-")).request_id, None, "it would get lost on the way to a replica");
         let fault = Fault::classify(400, Some("InvalidParameter.IllegalAppId"), Some("2026-abc_DEF"));
         assert_eq!(fault.code.map(Code::as_str), Some("InvalidParameter.IllegalAppId"));
         assert_eq!(fault.request_id.as_deref(), Some("2026-abc_DEF"));

@@ -9,6 +9,8 @@ mod config;
 mod connection;
 mod credentials;
 mod fault;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod keyring;
 mod sign;
 mod skew;

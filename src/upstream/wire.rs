@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fault::sane_id;
 use super::{Fault, Kind, Names};
-use crate::model::{Dimension, Region};
+use crate::model::{Dimension, Object, Region};
 use crate::query::Question;
 
 /// The vendor's samples write Beijing time; any offset names the same instant.
@@ -24,15 +24,15 @@ struct Body<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Envelope {
-    response_metadata: Option<Metadata>,
-    result: Option<Distribution>,
+    response_metadata: Option<Object<Metadata>>,
+    result: Option<Object<Distribution>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
     request_id: Option<String>,
-    error: Option<ErrorBody>,
+    error: Option<Object<ErrorBody>>,
 }
 
 #[derive(Deserialize)]
@@ -48,7 +48,7 @@ struct ErrorBody {
 struct Distribution {
     name: Option<String>,
     dimension: Option<String>,
-    data: Option<Vec<Item>>,
+    data: Option<Vec<Object<Item>>>,
 }
 
 #[derive(Deserialize)]
@@ -81,18 +81,18 @@ pub(super) struct Meaning {
 
 /// Reads an answer to this question. An `Error` is an error whatever the status; a bad status is one whatever the body.
 pub(super) fn read(status: u16, bytes: &[u8], question: &Question, names: &Names) -> Meaning {
-    let Ok(Envelope { response_metadata, result }) = serde_json::from_slice(bytes) else {
+    let Ok(Object(Envelope { response_metadata, result })) = serde_json::from_slice(bytes) else {
         let fault = if status == 200 { Fault::of(Kind::Malformed) } else { Fault::classify(status, None, None) };
         return Meaning { regions: Err(fault), request_id: None };
     };
-    let (request_id, error) = response_metadata.map_or((None, None), |meta| (meta.request_id, meta.error));
+    let (request_id, error) = response_metadata.map_or((None, None), |Object(meta)| (meta.request_id, meta.error));
     let request_id = request_id.as_deref().and_then(sane_id);
     if status != 200 || error.is_some() {
-        let code = error.and_then(|error| error.code);
+        let code = error.and_then(|Object(error)| error.code);
         return Meaning { regions: Err(Fault::classify(status, code.as_deref(), request_id.as_deref())), request_id };
     }
     let malformed = Fault { kind: Kind::Malformed, code: None, request_id: request_id.clone() };
-    let regions = result.and_then(|distribution| distribution.regions(question.dimension(), names));
+    let regions = result.and_then(|Object(distribution)| distribution.regions(question.dimension(), names));
     Meaning { regions: regions.ok_or(malformed), request_id }
 }
 
@@ -110,8 +110,11 @@ impl Distribution {
         if named.is_some_and(|named| named != asked) {
             return None;
         }
-        let region =
-            |item: Item| Region { name: item.distribution_name, value: item.value, proportion: item.proportion };
+        let region = |Object(item): Object<Item>| Region {
+            name: item.distribution_name,
+            value: item.value,
+            proportion: item.proportion,
+        };
         Some(self.data.unwrap_or_default().into_iter().map(region).collect())
     }
 }

@@ -25,6 +25,8 @@ pub use place::{Place, PlaceFault};
 pub(crate) use publisher::KeyClient;
 pub use publisher::NoClient;
 use publisher::Publisher;
+#[cfg(any(test, fuzzing))]
+pub(super) use publisher::announced;
 pub(super) use rounds::Subscriber;
 
 use super::algorithm::Algorithm;

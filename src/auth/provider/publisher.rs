@@ -15,6 +15,7 @@ use super::Published;
 use super::fault::FetchFault;
 use super::freshness;
 use super::place::{self, Place};
+use crate::model::Object;
 
 /// A few keys have a few kilobytes; a chain of certificates beside each makes some tens of them.
 const LARGEST: usize = 256 * 1024;
@@ -105,11 +106,7 @@ impl Publisher {
             Err(FetchFault::Status { status: 400..=407 | 409..=428, .. }) => self.client.get(&oauth).await,
             fetched => fetched,
         }?;
-        let told: Discovery = serde_json::from_slice(&document.bytes).map_err(|_| FetchFault::NoDiscovery)?;
-        if *told.issuer != *self.issuer {
-            return Err(FetchFault::AnotherIssuer { found: told.issuer.chars().take(100).collect() });
-        }
-        Ok(place::discovered(&told.jwks_uri, issuer, hosts)?)
+        announced(&document.bytes, &self.issuer, issuer, hosts)
     }
 
     /// Where discovery led to. Not for ever: looks in haste alone would never learn that the keys have moved.
@@ -135,6 +132,20 @@ impl Publish for Publisher {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some((url.clone(), Instant::now()));
         self.client.get(&url).await
     }
+}
+
+/// Where the issuer of this name, whose URL it is, says in its discovery document that its keys are.
+pub(in crate::auth) fn announced(
+    document: &[u8],
+    name: &str,
+    issuer: &Url,
+    hosts: &[String],
+) -> Result<Url, FetchFault> {
+    let Object(told): Object<Discovery> = serde_json::from_slice(document).map_err(|_| FetchFault::NoDiscovery)?;
+    if told.issuer != name {
+        return Err(FetchFault::AnotherIssuer { found: told.issuer.chars().take(100).collect() });
+    }
+    Ok(place::discovered(&told.jwks_uri, issuer, hosts)?)
 }
 
 /// A redirect to another host, port or scheme would let the publisher name any place at all.

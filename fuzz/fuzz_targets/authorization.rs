@@ -1,0 +1,5 @@
+//! `authorization` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(request authorization);

@@ -1,0 +1,5 @@
+//! `claims` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(request claims);

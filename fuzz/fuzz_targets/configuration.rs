@@ -1,0 +1,5 @@
+//! `configuration` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(other configuration);

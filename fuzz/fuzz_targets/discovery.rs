@@ -1,0 +1,5 @@
+//! `discovery` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(other discovery);

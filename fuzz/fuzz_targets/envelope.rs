@@ -1,0 +1,5 @@
+//! `envelope` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(other envelope);

@@ -1,0 +1,5 @@
+//! `header` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(request header);

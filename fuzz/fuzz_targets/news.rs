@@ -1,0 +1,5 @@
+//! `news` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(other news);

@@ -1,0 +1,5 @@
+//! `question` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(request question);

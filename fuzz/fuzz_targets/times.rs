@@ -1,0 +1,5 @@
+//! `times` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(request times);

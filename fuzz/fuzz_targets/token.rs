@@ -1,0 +1,5 @@
+//! `token` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(request token);

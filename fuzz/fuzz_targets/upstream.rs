@@ -1,0 +1,5 @@
+//! `upstream` of `sluice::fuzzing`.
+
+#![no_main]
+
+sluice_fuzz::target!(other upstream);
