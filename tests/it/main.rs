@@ -20,6 +20,7 @@ mod docs;
 mod drain;
 mod faults;
 mod flights;
+mod forgeries;
 mod isolation;
 mod keygen;
 mod keys;
