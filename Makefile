@@ -2,6 +2,7 @@
 
 CARGO ?= cargo
 DENY_VERSION = 0.20.2
+FUZZ_VERSION = 0.13.2
 TOOLS = target/tools
 PROVIDER = tests/oidc-provider/node_modules/.package-lock.json
 
@@ -11,7 +12,7 @@ IMAGE ?= sluice
 VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help demo test programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
+.PHONY: help demo test programs check fmt lint doc deny chart alerts image-lint openapi fuzz advisories release image clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -71,6 +72,23 @@ $(TOOLS)/%/installed: tests/%/requirements.txt
 	python3 -m venv --clear $(TOOLS)/$*
 	$(TOOLS)/$*/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
 	touch $@
+
+# One after another, each as long as all. Without a sanitizer, which only a nightly compiler has: there is no unsafe code here
+# for it to watch. New inputs go below target, so that the corpus keeps the seeds that people wrote.
+TARGET ?= $(sort $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))))
+SECONDS ?= 60
+FUZZ_LIMITS = -timeout=5 -rss_limit_mb=2048 -malloc_limit_mb=64 -print_final_stats=1
+
+fuzz: $(TOOLS)/bin/cargo-fuzz  ## fuzz TARGET (each in turn) for SECONDS (60 each); the stable compiler will do
+	set -e; for target in $(TARGET); do \
+		mkdir -p target/fuzz/found/$$target; \
+		dictionary=fuzz/dictionaries/$$target.dict; \
+		$(TOOLS)/bin/cargo-fuzz run -s none --target-dir target/fuzz $$target target/fuzz/found/$$target fuzz/corpus/$$target \
+			-- -max_total_time=$(SECONDS) $(FUZZ_LIMITS) $$(test ! -e $$dictionary || echo -dict=$$dictionary); \
+	done
+
+$(TOOLS)/bin/cargo-fuzz:
+	$(CARGO) install cargo-fuzz --locked --version $(FUZZ_VERSION) --root $(TOOLS)
 
 advisories: $(TOOLS)/bin/cargo-deny  ## known vulnerabilities of what we use; needs the network
 	$(TOOLS)/bin/cargo-deny --locked check advisories

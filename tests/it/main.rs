@@ -21,6 +21,7 @@ mod drain;
 mod faults;
 mod flights;
 mod forgeries;
+mod interleaved;
 mod isolation;
 mod keygen;
 mod keys;
