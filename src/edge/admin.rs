@@ -116,8 +116,9 @@ async fn not_so() -> Response {
     refused(StatusCode::METHOD_NOT_ALLOWED, "not with this method; Allow tells with which")
 }
 
-/// Not ready where no request could be answered, or other replicas do better: while draining, in the first moments, or
-/// without any issuer's keys. What hurts only some callers, or every replica alike, is told and stops no traffic.
+/// Not ready where no request could be answered, or other replicas do better: while draining, in the first moments, before
+/// the shared store was reached for the first time, or without any issuer's keys. What hurts only some callers, or every
+/// replica alike, is told and stops no traffic.
 async fn readyz(State(admin): State<Admin>) -> Response {
     let Ready { ready, reasons } = readiness(&admin);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -135,11 +136,15 @@ pub(super) fn readiness(admin: &Admin) -> Ready {
     let keyless: Vec<_> = standing.iter().filter(|issuer| issuer.keys == 0).collect();
     let mut reasons: Vec<String> = keyless.iter().map(|issuer| lacks_keys(issuer)).collect();
     let (draining, starting) = (admin.readiness.is_draining(), admin.pipeline.is_starting());
-    if starting {
-        reasons.insert(0, "starting: what others may have asked before is waited out".to_owned());
-    }
-    if let Some(fault) = admin.pipeline.store_standing().and_then(|store| store.fault) {
-        reasons.insert(0, format!("degraded: the shared Redis is away, only held answers are served: {fault}"));
+    match admin.pipeline.store_standing().and_then(|store| store.fault) {
+        Some(fault) if starting => {
+            reasons.insert(0, format!("starting: the shared Redis has not been reached yet: {fault}"));
+        }
+        Some(fault) => {
+            reasons.insert(0, format!("degraded: the shared Redis is away, only held answers are served: {fault}"));
+        }
+        None if starting => reasons.insert(0, "starting: what others may have asked before is waited out".to_owned()),
+        None => {}
     }
     if let Some(fault) = admin.pipeline.audit_standing().and_then(|audit| audit.fault) {
         let reason = fault.reason;

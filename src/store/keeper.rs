@@ -48,7 +48,7 @@ impl Keeper {
     /// Tries to connect once. A store that is out of reach is waited for by `run`; one that may evict is refused.
     pub async fn open(config: Config) -> Result<(Store, Self), Refused> {
         let (trouble, troubles) = mpsc::unbounded_channel();
-        let away = State::Away { since: Instant::now(), reason: "not connected yet".to_owned() };
+        let away = State::Away { since: Instant::now(), again: false, reason: "not connected yet".to_owned() };
         let store = Store(Arc::new(Shared {
             prefix: config.prefix.clone(),
             replica: Uuid::now_v7().simple().to_string(),
@@ -139,7 +139,7 @@ impl Keeper {
         *self.store.line() = None;
         let (since, known) = match &*self.store.0.state.borrow() {
             State::Here { .. } => (Instant::now(), None),
-            State::Away { since, reason } => (*since, Some(reason.clone())),
+            State::Away { since, reason, .. } => (*since, Some(reason.clone())),
         };
         match known {
             None => tracing::warn!(
@@ -150,7 +150,7 @@ impl Keeper {
             Some(known) if known == reason => return,
             Some(_) => tracing::debug!(reason, "the shared store is still away"),
         }
-        self.store.0.state.send_replace(State::Away { since, reason });
+        self.store.0.state.send_replace(State::Away { since, again: self.again, reason });
     }
 
     /// Passes on news until the connection is lost; gives the reason.

@@ -71,6 +71,8 @@ pub enum State {
     Away {
         /// Since when.
         since: Instant,
+        /// Whether it was here before in the life of this process.
+        again: bool,
         /// Why, for the operator.
         reason: String,
     },

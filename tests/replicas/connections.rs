@@ -75,7 +75,7 @@ async fn tls_is_spoken_with_a_redis_whose_authority_is_configured_and_with_no_ot
 
     let mut distrustful = Plan::of(&at(&redis.url())).prepare().await;
     distrustful.start_all().await;
-    distrustful.degraded().await;
+    distrustful.unreached().await;
     refuses_cold_questions(&distrustful).await;
     assert_eq!(distrustful.calls(), 0);
 }
@@ -123,17 +123,21 @@ async fn a_redis_that_throws_keys_away_when_it_is_full_is_refused_at_the_start()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_that_start_without_their_redis_serve_when_it_comes() {
+async fn replicas_that_start_without_their_redis_are_not_ready_until_it_came_once_and_serve_then() {
     let _turn = turn().await;
     let mut redis = Redis::new(Options::default());
     let mut fleet = Plan::sharing(&redis).prepare().await;
     fleet.start_all().await;
-    fleet.degraded().await;
+    fleet.unreached().await;
     refuses_cold_questions(&fleet).await;
     assert_eq!(fleet.calls(), 0);
+    // Nothing of it passes by itself.
+    fleet.unreached().await;
     redis.start().await;
-    fleet.connected().await;
+    fleet.ready().await;
     share(&fleet).await;
+    redis.kill();
+    fleet.degraded().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

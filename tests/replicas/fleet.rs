@@ -125,15 +125,33 @@ impl Fleet {
     /// Waits until every replica says that it does without Redis and is ready all the same.
     pub(crate) async fn degraded(&self) {
         for replica in self.all() {
-            let degraded = async || {
-                let reply = self.operator(replica).get("/readyz").await;
-                let body = reply.json();
-                assert_eq!((reply.status, &body["ready"]), (200, &true.into()), "{reply:?}");
-                let reasons = body["reasons"].as_array().unwrap();
-                let says = |reason: &str| reason.starts_with("degraded: ") && reason.contains("Redis");
-                reasons.iter().any(|reason| reason.as_str().is_some_and(says)).then_some(())
-            };
+            let degraded = async || self.tells(replica, 200, "degraded: ").await.then_some(());
             within(Duration::from_secs(4), "degraded", degraded).await;
+        }
+    }
+
+    /// Every replica says that it has never reached its Redis and is not ready; it is alive all the same.
+    pub(crate) async fn unreached(&self) {
+        for replica in self.all() {
+            assert!(self.tells(replica, 503, "starting: ").await);
+            assert_eq!(self.operator(replica).get("/livez").await.status, 200);
+        }
+    }
+
+    /// Whether a replica gives such a reason that has to do with Redis. Fails where it is not as ready as this status says.
+    async fn tells(&self, replica: usize, status: u16, begins: &str) -> bool {
+        let reply = self.operator(replica).get("/readyz").await;
+        let body = reply.json();
+        assert_eq!((reply.status, &body["ready"]), (status, &(status == 200).into()), "{reply:?}");
+        let says = |reason: &str| reason.starts_with(begins) && reason.contains("Redis");
+        body["reasons"].as_array().unwrap().iter().any(|reason| reason.as_str().is_some_and(says))
+    }
+
+    /// Waits until every replica is ready.
+    pub(crate) async fn ready(&self) {
+        for replica in self.all() {
+            let ready = async || (self.operator(replica).get("/readyz").await.status == 200).then_some(());
+            within(Duration::from_secs(10), "readiness", ready).await;
         }
     }
 

@@ -174,9 +174,13 @@ impl Shared {
         }
     }
 
-    /// Whether this process has just begun, and its first turn is still to come.
+    /// Whether this process has just begun, and its first turn is still to come: the store was never reached, or only now.
     pub(super) fn is_starting(&self) -> bool {
-        matches!(&*self.store.state().borrow(), State::Here { again: false, .. }) && self.unavailable_for().is_some()
+        let first = matches!(
+            &*self.store.state().borrow(),
+            State::Here { again: false, .. } | State::Away { again: false, .. }
+        );
+        first && self.unavailable_for().is_some()
     }
 
     /// Ends when the store goes away.
