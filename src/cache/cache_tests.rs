@@ -38,7 +38,7 @@ fn question() -> Question {
 }
 
 fn cache_of(max_bytes: u64) -> Cache {
-    Cache::new(Config { max_bytes, recent_ttl: TTL, stale_if_error: STALE })
+    Cache::new(Config { max_bytes, recent_ttl: TTL, stale_if_error: STALE, stale_if_slow: SECOND })
 }
 
 fn answer(fetched_at: &str, settled: bool) -> Answer {

@@ -13,6 +13,8 @@ pub struct Config {
     pub recent_ttl: Duration,
     /// For how long after that it may be served while the upstream fails.
     pub stale_if_error: Duration,
+    /// How long who could have it waits for a call that is under way.
+    pub stale_if_slow: Duration,
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -23,6 +25,12 @@ impl Config {
         let max_bytes = section.bytes("max_bytes");
         let recent_ttl = section.duration("recent_ttl", Duration::from_secs(1)..=YEAR);
         let stale_if_error = section.duration("stale_if_error", Duration::ZERO..=YEAR);
-        Some(Self { max_bytes: max_bytes?, recent_ttl: recent_ttl?, stale_if_error: stale_if_error? })
+        let stale_if_slow = section.duration("stale_if_slow", Duration::ZERO..=YEAR);
+        Some(Self {
+            max_bytes: max_bytes?,
+            recent_ttl: recent_ttl?,
+            stale_if_error: stale_if_error?,
+            stale_if_slow: stale_if_slow?,
+        })
     }
 }

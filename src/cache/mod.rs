@@ -117,6 +117,11 @@ impl Cache {
         self.config.stale_if_error
     }
 
+    /// How long who could have a stale answer waits for a call that is under way.
+    pub fn stale_if_slow(&self) -> Duration {
+        self.config.stale_if_slow
+    }
+
     /// Drops answers.
     pub fn purge(&self, purge: Purge) {
         self.purges.fetch_add(1, Ordering::SeqCst);

@@ -148,6 +148,19 @@ impl Page {
             .ago(&upstream["last_success"])
             .map_or("has not answered yet".to_owned(), |ago| format!("last answered {ago}"));
         self.line("upstream", last);
+        let breaker = &upstream["breaker"];
+        if let Some(seconds) = breaker["open_seconds"].as_u64() {
+            let (probes, refused) = (counted(number(&breaker["probes"]), "probe"), number(&breaker["refused"]));
+            let failed = counted(number(&breaker["faults_in_a_row"]), "call");
+            self.line("", format_args!("! the breaker is open for {}: the last {failed} failed,", span(seconds)));
+            self.line("", format_args!("  {probes} sent and {refused} requests refused since"));
+        }
+        let ahead = upstream["clock_ahead_seconds"].as_i64().unwrap_or(0);
+        if ahead != 0 {
+            let way = if ahead > 0 { "behind" } else { "ahead of" };
+            let by = span(ahead.unsigned_abs());
+            self.line("", format_args!("! our clock is {by} {way} the upstream's, by which calls are signed: mend it"));
+        }
         let fault = &upstream["last_fault"];
         if let Some(seconds) = self.seconds_since(&fault["at"]) {
             let code = fault["code"].as_str().map(|code| format!(" ({code})")).unwrap_or_default();

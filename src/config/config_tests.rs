@@ -85,7 +85,13 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((config.budget.calls, config.budget.per, config.budget.guard), (2, second, guard));
     assert!(config.budget.store.is_none());
     assert_eq!(config.queue, queue::Config { max_wait: 10 * second, per_tenant: 100 });
-    let cache = cache::Config { max_bytes: 256 << 20, recent_ttl: 600 * second, stale_if_error: 24 * hour };
+    assert_eq!(config.upstream.breaker_faults, 5);
+    let cache = cache::Config {
+        max_bytes: 256 << 20,
+        recent_ttl: 600 * second,
+        stale_if_error: 24 * hour,
+        stale_if_slow: 2 * second,
+    };
     assert_eq!(config.cache, cache);
     assert_eq!(config.query, query::Config::default());
     assert_eq!(config.telemetry.log, "info");

@@ -190,7 +190,24 @@ fn shown_upstream(pipeline: &Pipeline) -> Value {
             "request_id": fault.request_id,
         })
     });
-    json!({ "last_success": success.map(|at| format!("{at:.0}")), "last_fault": fault })
+    json!({
+        "last_success": success.map(|at| format!("{at:.0}")),
+        "last_fault": fault,
+        "clock_ahead_seconds": pipeline.upstream_clock_ahead(),
+        "breaker": shown_breaker(&pipeline.breaker_standing()),
+    })
+}
+
+/// The breaker before it as `/status` shows it.
+fn shown_breaker(breaker: &upstream::BreakerStanding) -> Value {
+    json!({
+        "state": breaker.phase.label(),
+        "faults_in_a_row": breaker.faults,
+        "open_seconds": breaker.open_for.map(|time| time.as_secs()),
+        "probes": breaker.probes,
+        "refused": breaker.refused,
+        "opened": breaker.opened,
+    })
 }
 
 /// The master key as `/status` shows it.

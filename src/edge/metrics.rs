@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::admin::{Admin, readiness};
 use crate::model::TenantId;
 use crate::pipeline::Refusal;
+use crate::upstream::BreakerPhase;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -107,6 +108,10 @@ fn budget(admin: &Admin, registry: &mut Registry) {
     counter(registry, "budget_throttles", "Calls that the upstream said were too fast", budget.throttled);
     let help = "Throttles that our own calls do not explain: somebody else spends from the account";
     counter(registry, "budget_foreign_spend_suspected", help, budget.foreign);
+    let breaker = admin.pipeline.breaker_standing();
+    let help = "Whether the upstream fails whatever is asked, and is asked one question a second";
+    gauge(registry, "breaker_open", help, u8::from(breaker.phase != BreakerPhase::Closed));
+    counter(registry, "breaker_opened", "How often the breaker has opened", breaker.opened);
     if let Some(success) = admin.pipeline.telemetry().metrics.last_success() {
         let help = "When the upstream last answered a call";
         seconds(registry, "upstream_last_success_timestamp", help, epoch(success));

@@ -16,7 +16,7 @@ use crate::auth::Rejected;
 use crate::model::Blame;
 use crate::pipeline::Refusal;
 use crate::query::Invalid;
-use crate::upstream::{Fault, Kind};
+use crate::upstream::{Fault, Kind, Shut};
 
 /// A refusal, ready to be written.
 #[derive(Clone, Debug)]
@@ -176,7 +176,13 @@ impl From<Refusal> for Problem {
             Refusal::Draining => {
                 new(Code::Draining, "This process is stopping; another one will answer.").retry_after(SOON)
             }
-            Refusal::Upstream(fault) => from_fault(&fault),
+            Refusal::Upstream(fault) => from_fault(&fault, fault.rest(), label),
+            Refusal::BreakerOpen(shut) => from_breaker(&shut, label),
+            Refusal::StillAsked => new(
+                Code::UpstreamTimeout,
+                "The upstream has not answered yet. The question is still being asked; ask again to share its answer.",
+            )
+            .retry_after(SOON),
             Refusal::Lost => Self::internal(),
         }
     }
@@ -209,9 +215,11 @@ fn from_invalid(invalid: Invalid, label: &'static str) -> Problem {
     }
 }
 
-fn from_fault(fault: &Fault) -> Problem {
+fn from_fault(fault: &Fault, wait: Duration, label: &'static str) -> Problem {
     let code = match fault.kind {
         Kind::TimedOut => Code::UpstreamTimeout,
+        // The upstream has no part in it.
+        Kind::Paused => Code::Overloaded,
         Kind::Throttled
         | Kind::Failing
         | Kind::Unreachable
@@ -223,10 +231,22 @@ fn from_fault(fault: &Fault) -> Problem {
         | Kind::Denied
         | Kind::Refused => Code::UpstreamError,
     };
-    let problem = Problem::new(code, fault.kind.label(), fault.kind.blame(), fault.kind.describe())
-        .retry_after(fault.kind.rest());
+    let problem = Problem::new(code, label, fault.kind.blame(), fault.kind.describe()).retry_after(wait);
     let problem = fault.code.iter().fold(problem, |problem, code| problem.with("upstream_code", code.as_str()));
     fault.request_id.iter().fold(problem, |problem, id| problem.with("upstream_request_id", id.as_str()))
+}
+
+/// The problem of the call that failed last, which was another's: the vendor's id of it stays with whoever made it.
+fn from_breaker(shut: &Shut, label: &'static str) -> Problem {
+    let fault = Fault { request_id: None, ..shut.fault.clone() };
+    let problem = from_fault(&fault, shut.wait, label);
+    let detail = format!(
+        "{} The last {} calls all failed, so this question was not asked: until the upstream answers again, one question \
+         at a time is sent to see whether it does. Retry-After tells when the next one may go.",
+        fault.kind.describe(),
+        shut.faults,
+    );
+    Problem { detail: detail.into(), ..problem }
 }
 
 impl IntoResponse for Problem {

@@ -10,8 +10,13 @@ use crate::edge::CATALOGUE;
 
 fn fault(kind: Kind) -> Refusal {
     // A call that brought nothing brought no id.
-    let request_id = (kind != Kind::TimedOut).then(|| "2026-abc".into());
-    Refusal::Upstream(Fault { kind, code: None, request_id })
+    let request_id = (!matches!(kind, Kind::TimedOut | Kind::Paused)).then(|| "2026-abc".into());
+    Refusal::Upstream(Fault { kind, code: None, request_id, retry_after: None })
+}
+
+fn shut(kind: Kind) -> Shut {
+    let fault = Fault { kind, code: None, request_id: Some("2026-abc".into()), retry_after: None };
+    Shut { fault, faults: 7, wait: Duration::from_millis(1200) }
 }
 
 /// One of every refusal there is; `From<Refusal>` has no catch-all, so a new one must be told there.
@@ -28,6 +33,7 @@ fn refusals() -> Vec<Refusal> {
         Kind::Credentials,
         Kind::Denied,
         Kind::Refused,
+        Kind::Paused,
     ];
     let wait = Duration::from_millis(2100);
     let own = [
@@ -47,6 +53,9 @@ fn refusals() -> Vec<Refusal> {
         Refusal::BudgetExhausted { wait, impatient: true },
         Refusal::LineFull { wait },
         Refusal::BudgetUnavailable { wait },
+        Refusal::BreakerOpen(shut(Kind::Failing)),
+        Refusal::BreakerOpen(shut(Kind::TimedOut)),
+        Refusal::StillAsked,
         Refusal::AuditUnavailable,
         Refusal::Draining,
         Refusal::Lost,
@@ -138,6 +147,28 @@ fn of_a_fault_only_its_documented_code_and_id_are_shown() {
         body(&Problem::from(Refusal::Upstream(known)))["upstream_code"],
         json!("InvalidParameter.NotExistAppId")
     );
+}
+
+#[test]
+fn who_is_refused_by_the_breaker_is_told_of_the_latest_fault_and_nothing_of_whose_it_was() {
+    let problem = Problem::from(Refusal::BreakerOpen(shut(Kind::Failing)));
+    assert_eq!(
+        (problem.code, problem.label(), problem.blame()),
+        (Code::UpstreamError, "breaker_open", Blame::Upstream)
+    );
+    assert_eq!(problem.headers[RETRY_AFTER], "2", "when the next probe may go, rounded up");
+    let body = body(&problem);
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("The upstream failed.") && detail.contains("The last 7 calls all failed"), "{detail}");
+    assert_eq!(body.get("upstream_request_id"), None);
+    assert_eq!(Problem::from(Refusal::BreakerOpen(shut(Kind::TimedOut))).code, Code::UpstreamTimeout);
+}
+
+#[test]
+fn as_long_as_the_vendor_asks_for_is_passed_on() {
+    let Refusal::Upstream(fault) = fault(Kind::Throttled) else { unreachable!() };
+    let asks = Fault { retry_after: Some(Duration::from_secs(4)), ..fault };
+    assert_eq!(Problem::from(Refusal::Upstream(asks)).headers[RETRY_AFTER], "4");
 }
 
 #[test]

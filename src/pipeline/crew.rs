@@ -14,12 +14,13 @@ use crate::fleet::{Fleet, Found};
 use crate::query::{self, Question};
 use crate::queue::{Crew, Landing, Leg, Looked};
 use crate::telemetry::{ANSWERED, Attribute, Metrics, Tracing, milliseconds};
-use crate::upstream::{Fault, Kind, Sent, Upstream};
+use crate::upstream::{Breaker, Fault, Kind, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
 #[derive(Debug)]
 pub(super) struct Flights {
     pub(super) upstream: Upstream,
+    pub(super) breaker: Breaker<Question>,
     pub(super) cache: Cache,
     pub(super) sickbed: Sickbed<Fault>,
     pub(super) rules: query::Config,
@@ -57,6 +58,9 @@ impl Landed {
 
 impl Crew<Asking, Landed> for Flights {
     async fn fly(&self, asking: Asking, permit: Permit, leg: Leg) -> Landing<Landed> {
+        if !self.breaker.departs(asking.question(), asking.question().app()) {
+            return Landing::TurnedAway;
+        }
         let (permit, record) = match recorded(&self.audit, &self.shelf, permit, &asking, &leg).await {
             Ok(recorded) => recorded,
             Err(landing) => return landing,
@@ -70,6 +74,7 @@ impl Crew<Asking, Landed> for Flights {
         };
         record.end(&ending(&sent, outcome(&sent)));
         self.record(&asking, &leg, &sent);
+        self.tell_breaker(asking.question(), &sent);
         span.end(attributes(&leg, &sent), sent.result.as_ref().err().map(|fault| fault.kind.label()));
         let cost = Cost { calls: leg.number, departed: Some(leg.departed) };
         match sent.result {
@@ -77,7 +82,9 @@ impl Crew<Asking, Landed> for Flights {
                 let held = self.cache.hold(asking.question(), answer, &self.rules);
                 Landing::Done(Landed { brought: Ok(held), cost })
             }
-            Err(fault) if sent.may_pass => Landing::Again(Landed { brought: Err(fault), cost }),
+            Err(fault) if sent.may_pass && self.breaker.lets(asking.question(), asking.question().app()) => {
+                Landing::Again(Landed { brought: Err(fault), cost })
+            }
             Err(fault) => Landing::Done(Landed { brought: Err(fault), cost }),
         }
     }
@@ -94,7 +101,7 @@ impl Crew<Asking, Landed> for Flights {
         tokio::spawn(async move {
             match landed {
                 Ok(held) => fleet.land(&question, &held, useful_for).await,
-                Err(fault) => fleet.fail(&question, &fault, fault.kind.rest()).await,
+                Err(fault) => fleet.fail(&question, &fault, fault.rest()).await,
             }
         });
     }
@@ -147,7 +154,19 @@ impl Flights {
     }
 
     pub(super) fn lay(&self, question: &Question, fault: &Fault) {
-        self.sickbed.lay(question, fault.clone(), fault.kind.rest());
+        self.sickbed.lay(question, fault.clone(), fault.rest());
+    }
+
+    fn tell_breaker(&self, question: &Question, sent: &Sent) {
+        match &sent.result {
+            Ok(_) => self.breaker.answered(),
+            // A new key on trial was refused; the one in force was not.
+            Err(fault) if fault.kind == Kind::Credentials && sent.may_pass => {}
+            Err(fault) => {
+                let departed = Instant::now().checked_sub(sent.cost.took);
+                self.breaker.failed(question, question.app(), fault, departed.unwrap_or_else(Instant::now));
+            }
+        }
     }
 
     /// One line per call: on whose turn, what it asked and how it ended, so that the sum over tenants is the vendor's

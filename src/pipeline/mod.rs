@@ -30,10 +30,10 @@ use crate::budget::Budget;
 use crate::cache::{Cache, Held, Purge, Sickbed};
 use crate::fleet::Fleet;
 use crate::query::{self, Asked, Question};
-use crate::queue::{Joined, Outcome, Queue, Stake};
+use crate::queue::{Ends, Joined, Outcome, Queue, Stake};
 use crate::telemetry::{Lookup, Telemetry, Trace};
 use crate::tenancy::{Acting, Grant, Registry, Tenant, Wanted};
-use crate::upstream::{self, Credentials, Fault, Upstream};
+use crate::upstream::{self, Breaker, BreakerStanding, Credentials, Fault, Upstream};
 
 /// Who may ask for what. A reload swaps it whole; a request keeps the one it began with.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ impl Pipeline {
         let max_wait = parts.queue.max_wait;
         let queue = Queue::new(parts.queue, parts.budget.clone(), parts.upstream.timeout());
         let flights = Flights {
+            breaker: Breaker::new(parts.upstream.breaker_faults()),
             upstream: parts.upstream,
             cache: parts.cache,
             sickbed: Sickbed::default(),
@@ -207,12 +208,25 @@ impl Pipeline {
     ) -> Result<Fetched, Unserved> {
         let began = Instant::now();
         let deadline = began + patience;
+        let (question, app) = (asking.question(), asking.question().app());
+        let shut_out = || self.flights.breaker.shuts_out(question, app);
         loop {
-            while let Some(sick) = self.flights.sickbed.get(asking.question()) {
+            if let Some(shut) = self.flights.breaker.refuse(question, app) {
+                // It will not be asked; another replica may hold it all the same.
+                let elsewhere = self.flights.held_elsewhere(question).await;
+                let fresh = elsewhere.filter(|held| held.freshness(self.now()).is_fresh());
+                let shelved = fresh.map(|held| Fetched { held, how: How::Shelf, spent: Spent::default() });
+                return shelved.ok_or_else(|| Refusal::BreakerOpen(shut).into());
+            }
+            if let Some(sick) = self.flights.sickbed.get(question) {
                 if sick.until > deadline || !rests {
                     return Err(Refusal::Upstream(sick.fault).into());
                 }
-                sleep_until(sick.until).await;
+                tokio::select! {
+                    () = sleep_until(sick.until) => {}
+                    () = shut_out() => {}
+                }
+                continue;
             }
             if self.flights.audit.is_failing() {
                 return Err(Refusal::AuditUnavailable.into());
@@ -236,8 +250,11 @@ impl Pipeline {
                 Joined::GivenUp => return Err(Refusal::Draining.into()),
             };
             let joined = !seat.is_first();
+            let longest = self.longest();
+            let flight = if rests { longest } else { self.flights.cache.stale_if_slow() };
+            let ends = Ends { turned_away: shut_out(), flight, until: began + longest };
             let outcome = tokio::select! {
-                outcome = seat.outcome() => outcome,
+                outcome = seat.outcome_unless(ends) => outcome,
                 wait = self.budget.goes_away(), if !rests => return Err(Refusal::BudgetUnavailable { wait }.into()),
             };
             match outcome {
@@ -257,8 +274,10 @@ impl Pipeline {
                     return Err(Unserved { refusal: Refusal::Upstream(fault), spent });
                 }
                 Outcome::Exhausted(wait) => return Err(self.exhausted(wait, began, deadline).into()),
+                // The breaker or the audit says more at the next round, unless it has recovered.
+                Outcome::TurnedAway => {}
+                Outcome::StillFlying => return Err(Refusal::StillAsked.into()),
                 Outcome::GivenUp => return Err(Refusal::Draining.into()),
-                Outcome::Barred => return Err(Refusal::AuditUnavailable.into()),
                 Outcome::Lost => return Err(Refusal::Lost.into()),
             }
         }
@@ -281,6 +300,12 @@ impl Pipeline {
         }
         let longest = began + self.max_wait;
         Refusal::BudgetExhausted { wait, impatient: deadline < longest && Instant::now() + wait <= longest }
+    }
+
+    /// The longest that a request lasts: who has waited for its turn and then for an answer is told in the end that it is
+    /// still asked.
+    fn longest(&self) -> Duration {
+        self.call_time().max(self.max_wait) * 3 / 2
     }
 
     fn lay_if_up(&self, question: &Question, fault: &Fault) {
@@ -340,6 +365,16 @@ impl Pipeline {
     /// What a call failed of last, and when.
     pub fn last_fault(&self) -> Option<(Timestamp, Fault)> {
         self.flights.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many seconds the vendor's clock is ahead of ours, as far as it had to be learnt.
+    pub fn upstream_clock_ahead(&self) -> i64 {
+        self.flights.upstream.clock_ahead()
+    }
+
+    /// How the breaker before the upstream stands.
+    pub fn breaker_standing(&self) -> BreakerStanding {
+        self.flights.breaker.standing()
     }
 
     /// What is told of all this.

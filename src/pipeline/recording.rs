@@ -46,12 +46,12 @@ pub(super) async fn recorded<V>(
     tokio::pin!(opening);
     tokio::select! {
         biased;
-        opened = &mut opening => return opened.map(|opened| (permit, opened)).map_err(|_| Landing::Barred),
+        opened = &mut opening => return opened.map(|opened| (permit, opened)).map_err(|_| Landing::TurnedAway),
         () = sleep_until(permit.good_until()) => {}
     }
     // The slot is another's while we go on waiting.
     drop(permit);
-    let Ok(opened) = opening.await else { return Err(Landing::Barred) };
+    let Ok(opened) = opening.await else { return Err(Landing::TurnedAway) };
     audit.turn_was_late();
     shelf.put(asking.question(), leg, opened);
     Err(Landing::Late)

@@ -6,7 +6,7 @@ use crate::auth::Rejected;
 use crate::model::Blame;
 use crate::query::Invalid;
 use crate::tenancy::Denied;
-use crate::upstream::Fault;
+use crate::upstream::{Fault, Shut};
 
 /// Why a request gets no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +55,12 @@ pub enum Refusal {
     /// The call could not be recorded, so it is not made.
     #[error("the record of calls cannot be written")]
     AuditUnavailable,
+    /// The upstream fails whatever is asked, so this question was not.
+    #[error("the breaker is open: {}", .0.fault)]
+    BreakerOpen(Shut),
+    /// The question is asked, and the caller waits no longer, because something stale is held for it.
+    #[error("the upstream has not answered yet")]
+    StillAsked,
     /// The process is stopping.
     #[error("the gateway is stopping")]
     Draining,
@@ -68,8 +74,8 @@ pub enum Refusal {
 
 impl Refusal {
     /// The words for turns that were not to be had.
-    pub const OF_THE_QUEUE: [&str; 5] =
-        ["budget_exhausted", "line_full", "budget_unavailable", "audit_unavailable", "draining"];
+    pub const OF_THE_QUEUE: [&str; 6] =
+        ["budget_exhausted", "line_full", "budget_unavailable", "audit_unavailable", "breaker_open", "draining"];
 
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
@@ -89,7 +95,8 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::BudgetExhausted { impatient: true, .. }
             | Self::NotCached => Blame::Caller,
-            Self::Upstream(fault) => fault.kind.blame(),
+            Self::StillAsked => Blame::Upstream,
+            Self::Upstream(fault) | Self::BreakerOpen(Shut { fault, .. }) => fault.kind.blame(),
         }
     }
 
@@ -110,6 +117,8 @@ impl Refusal {
             Self::LineFull { .. } => "line_full",
             Self::BudgetUnavailable { .. } => "budget_unavailable",
             Self::AuditUnavailable => "audit_unavailable",
+            Self::BreakerOpen(_) => "breaker_open",
+            Self::StillAsked => "still_asked",
             Self::Draining => "draining",
             Self::Upstream(fault) => fault.kind.label(),
             Self::Lost => "lost",

@@ -89,6 +89,7 @@ impl Pipeline {
             Heard::Landed(question, held) => {
                 self.flights.cache.adopt(&question, held.clone());
                 self.flights.sickbed.rise(&question);
+                self.flights.breaker.answered_elsewhere();
                 let asking = Asking::from(question.asked_elsewhere());
                 self.queue.landed_elsewhere(&asking, &Landed::elsewhere(Ok(held)));
             }

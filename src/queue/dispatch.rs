@@ -21,8 +21,8 @@ pub enum Landing<V> {
     Again(V),
     /// The permit was given up unused; the turn is made up for.
     Late,
-    /// The permit was given up unused, and no call can be made for now: all who wait are told so.
-    Barred,
+    /// The permit was given up unused, and nobody need wait for another turn.
+    TurnedAway,
 }
 
 /// One call of a flight.
@@ -149,9 +149,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         Some((question, Leg { tenant, number: entry.legs, departed, until }, over))
     }
 
-    /// Takes a question off the board that came to nothing, and tells its callers why.
-    fn dismiss(&self, state: &mut State<K, V>, question: K, why: Progress<V>) {
-        state.turns.remove(&question);
+    /// Takes a question that was ours off the board, and tells its callers why.
+    fn take_off(&self, state: &mut State<K, V>, question: K, why: Progress<V>) {
         if let Some(entry) = state.entries.remove(&question) {
             entry.progress.send_replace(why);
         }
@@ -180,10 +179,16 @@ impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
         let mut state = self.board.state();
         let value = match landing {
             Landing::Done(value) => value,
-            Landing::Late if state.given_up => return self.board.dismiss(&mut state, question, Progress::GivenUp),
-            Landing::Barred => {
+            Landing::TurnedAway => {
                 state.turns.give_back(&self.tenant);
-                return self.board.dismiss(&mut state, question, Progress::Barred);
+                match state.entries.get_mut(&question).and_then(|entry| entry.brought.take()) {
+                    // What the leg before brought is what the flight came to.
+                    Some(value) => value,
+                    None => return self.board.take_off(&mut state, question, Progress::TurnedAway),
+                }
+            }
+            Landing::Late if state.given_up => {
+                return self.board.take_off(&mut state, question, Progress::GivenUp);
             }
             Landing::Late => {
                 state.turns.give_back(&self.tenant);

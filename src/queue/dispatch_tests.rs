@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{advance, sleep, timeout};
 
-use super::super::Outcome;
 use super::super::fake::{CYCLE, End, FLIGHT_TIME, PATIENT, TOOK, field};
+use super::super::{Ends, Outcome};
 use super::*;
 
 const NO_PATIENCE: Duration = Duration::ZERO;
@@ -153,16 +153,6 @@ async fn a_late_turn_that_nobody_waits_for_any_more_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flight_for_which_no_call_can_be_made_is_told_to_all_and_costs_nothing() {
-    let field = field(1, [End::Barred]);
-    let (one, other) = (field.seat(7, "a", PATIENT), field.seat(7, "b", PATIENT));
-    assert_eq!(tokio::join!(one.outcome(), other.outcome()), (Outcome::Barred, Outcome::Barred));
-    assert_eq!((field.crew.landings(), field.budget.standing().free, field.budget.standing().sent), (vec![], 1, 0));
-    assert!(field.is_empty());
-    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Ok(7)), "it is not held against the question");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_leg_whose_time_is_over_before_its_turn_comes_costs_no_call() {
     let field = field(1, transients());
     let waiting = tokio::spawn(field.seat(7, "a", PATIENT).outcome());
@@ -173,6 +163,66 @@ async fn a_leg_whose_time_is_over_before_its_turn_comes_costs_no_call() {
     assert_eq!((field.crew.flights(), field.crew.landings()), (1, vec![(7, Err("first"))]));
     assert_eq!(field.budget.standing().free, 1);
     assert!(field.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_the_crew_refuses_turns_all_its_callers_away_and_costs_nothing() {
+    let field = field(1, [End::Refused]);
+    let (one, other) = (field.seat(7, "a", PATIENT), field.seat(7, "b", PATIENT));
+    assert_eq!(tokio::join!(one.outcome(), other.outcome()), (Outcome::TurnedAway, Outcome::TurnedAway));
+    assert!(field.crew.landings().is_empty() && field.is_empty(), "it is not told as a failure");
+    assert_eq!((field.budget.standing().sent, field.budget.standing().free), (0, 1));
+    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Ok(7)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_next_leg_that_the_crew_refuses_leaves_what_the_one_before_brought() {
+    let field = field(1, [End::Transient("first"), End::Refused]);
+    assert_eq!(field.outcome(7, "a").await, Outcome::Landed(Err("first")));
+    assert_eq!((field.crew.flights(), field.crew.landings()), (1, vec![(7, Err("first"))]));
+    assert!(field.is_empty());
+}
+
+fn ends<F: Future<Output = ()>>(turned_away: F, flight: Duration, until: Duration) -> Ends<F> {
+    Ends { turned_away, flight, until: Instant::now() + until }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_turn_can_be_told_that_there_is_none_and_who_flies_lands() {
+    let field = field(1, []);
+    let flying = field.seat(1, "a", PATIENT);
+    sleep(TOOK / 2).await;
+    let waiting = field.seat(7, "a", PATIENT);
+    let told = || ends(std::future::ready(()), PATIENT, PATIENT);
+    let start = Instant::now();
+    assert_eq!(waiting.outcome_unless(told()).await, Outcome::TurnedAway);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(flying.outcome_unless(told()).await, Outcome::Landed(Ok(1)));
+    sleep(CYCLE * 2).await;
+    assert_eq!(field.crew.flights(), 1, "nobody waited for the other any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_no_longer_for_a_flight_leaves_it_to_land() {
+    for (flight, until) in [(TOOK * 2, PATIENT), (PATIENT, TOOK * 2)] {
+        let field = field(1, [End::Slowly]);
+        let start = Instant::now();
+        let never = std::future::pending();
+        let seat = field.seat(7, "a", PATIENT);
+        assert_eq!(seat.outcome_unless(ends(never, flight, until)).await, Outcome::StillFlying);
+        assert_eq!(start.elapsed(), TOOK * 2);
+        sleep(FLIGHT_TIME).await;
+        assert_eq!(field.crew.landings(), [(7, Ok(7))]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_bound_of_a_flight_does_not_shorten_the_wait_for_its_turn() {
+    let field = field(1, []);
+    field.spend(1).await;
+    let seat = field.seat(7, "a", PATIENT);
+    let bound = ends(std::future::pending(), TOOK * 2, PATIENT);
+    assert_eq!(seat.outcome_unless(bound).await, Outcome::Landed(Ok(7)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,8 @@ pub(super) enum End {
     /// Told apart by a word.
     Transient(&'static str),
     Late,
-    Barred,
+    /// The crew would not fly.
+    Refused,
     Panics,
     PanicsAtLanding,
 }
@@ -65,9 +66,8 @@ impl Crew<u32, Brought> for Fake {
             sleep(Duration::from_millis(1)).await;
             return Landing::Late;
         }
-        if let End::Barred = end {
-            sleep(Duration::from_millis(1)).await;
-            return Landing::Barred;
+        if let End::Refused = end {
+            return Landing::TurnedAway;
         }
         let departed = Departed { question, tenant: leg.tenant, leg: leg.number, at: Instant::now(), until: leg.until };
         self.departed.lock().unwrap().push(departed);
@@ -75,7 +75,7 @@ impl Crew<u32, Brought> for Fake {
         sleep(if matches!(end, End::Slowly) { FLIGHT_TIME.saturating_sub(TOOK) } else { TOOK }).await;
         in_flight.answered();
         match end {
-            End::Answered | End::Slowly | End::Late | End::Barred => Landing::Done(Ok(question)),
+            End::Answered | End::Slowly | End::Late | End::Refused => Landing::Done(Ok(question)),
             End::Definite => Landing::Done(Err("definite")),
             End::Transient(word) => Landing::Again(Err(word)),
             End::PanicsAtLanding => Landing::Done(CURSED),

@@ -18,4 +18,4 @@ mod turns;
 pub use self::board::{Joined, Queue, Stake, Standing};
 pub use self::config::Config;
 pub use self::dispatch::{Crew, Landing, Leg, Looked};
-pub use self::seat::Outcome;
+pub use self::seat::{Ends, Outcome};

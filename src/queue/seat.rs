@@ -22,8 +22,9 @@ pub(super) enum Progress<V> {
     /// It was held by another replica.
     Found(V),
     Landed(V),
+    /// The crew would not fly.
+    TurnedAway,
     GivenUp,
-    Barred,
 }
 
 /// What a seat was good for.
@@ -35,12 +36,25 @@ pub enum Outcome<V> {
     Found(V),
     /// The foreseen turn did not come in time. Come back after this long.
     Exhausted(Duration),
+    /// There is no flight at present, whatever the patience.
+    TurnedAway,
+    /// The flight goes on, for longer than this caller waits for one.
+    StillFlying,
     /// The process stops before the turn comes.
     GivenUp,
-    /// No call can be made for now.
-    Barred,
     /// The flight's task died: a bug, not the upstream's doing.
     Lost,
+}
+
+/// What ends the waiting of one caller besides its patience.
+#[derive(Debug)]
+pub struct Ends<F> {
+    /// Ready when there is no flight to wait for any more. A flight under way is not ended by it.
+    pub turned_away: F,
+    /// How long a flight is waited for from when it is first seen under way.
+    pub flight: Duration,
+    /// Until when at the latest.
+    pub until: Instant,
 }
 
 /// A caller waiting for a flight. Dropping it is leaving.
@@ -72,37 +86,58 @@ impl<K: Clone + Eq + Hash, V: Clone> Seat<K, V> {
     }
 
     /// Waits for the landing. Patience counts only while waiting for a turn: a flight under way is waited for.
-    pub async fn outcome(mut self) -> Outcome<V> {
+    pub async fn outcome_unless(mut self, ends: Ends<impl Future<Output = ()>>) -> Outcome<V> {
         let mut admitted = !matches!(&*self.progress.borrow(), Progress::Looking);
+        let mut turned_away = std::pin::pin!(ends.turned_away);
+        let mut flight_ends = None;
         loop {
-            let waiting = match &*self.progress.borrow_and_update() {
+            let (waiting, flying) = match &*self.progress.borrow_and_update() {
                 Progress::Landed(value) => return Outcome::Landed(value.clone()),
                 Progress::Found(value) => return Outcome::Found(value.clone()),
+                Progress::TurnedAway => return Outcome::TurnedAway,
                 Progress::GivenUp => return Outcome::GivenUp,
-                Progress::Barred => return Outcome::Barred,
                 Progress::Waiting { after: Some((value, expected)) } if *expected > self.deadline => {
                     return Outcome::Landed(value.clone());
                 }
-                Progress::Waiting { .. } => true,
-                Progress::Looking | Progress::Flying => false,
+                Progress::Waiting { .. } => (true, false),
+                Progress::Looking => (false, false),
+                Progress::Flying => (false, true),
             };
             // Whose place in the line was not known on coming in is told now whether it is too far back.
             if waiting && !std::mem::replace(&mut admitted, true) && self.expected() > self.deadline {
-                return self.out_of_patience();
+                return self.left_with(|| Outcome::Exhausted(self.wait()));
+            }
+            if flying {
+                flight_ends = flight_ends.or_else(|| Some(ends.until.min(Instant::now() + ends.flight)));
             }
             tokio::select! {
                 biased;
                 changed = self.progress.changed() => if changed.is_err() { return Outcome::Lost },
-                () = sleep_until(self.deadline), if waiting => return self.out_of_patience(),
+                () = &mut turned_away, if waiting => return self.left_with(|| Outcome::TurnedAway),
+                () = sleep_until(self.deadline), if waiting => return self.left_with(|| Outcome::Exhausted(self.wait())),
+                () = sleep_until(flight_ends.unwrap_or(ends.until)), if flying => return Outcome::StillFlying,
             }
         }
     }
 
-    fn out_of_patience(&self) -> Outcome<V> {
-        if let Progress::Waiting { after: Some((value, _)) } = &*self.progress.borrow() {
-            return Outcome::Landed(value.clone());
+    /// With nothing but patience to end it.
+    #[cfg(test)]
+    pub(super) async fn outcome(self) -> Outcome<V> {
+        let flight = Duration::from_secs(3600);
+        let until = Instant::now() + flight;
+        self.outcome_unless(Ends { turned_away: std::future::pending(), flight, until }).await
+    }
+
+    /// What the latest leg brought, or else this.
+    fn left_with(&self, otherwise: impl FnOnce() -> Outcome<V>) -> Outcome<V> {
+        match &*self.progress.borrow() {
+            Progress::Waiting { after: Some((value, _)) } => Outcome::Landed(value.clone()),
+            _ => otherwise(),
         }
-        Outcome::Exhausted(self.expected().saturating_duration_since(Instant::now()))
+    }
+
+    fn wait(&self) -> Duration {
+        self.expected().saturating_duration_since(Instant::now())
     }
 
     fn expected(&self) -> Instant {

@@ -5,13 +5,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, DATE, HOST, HeaderValue};
+use reqwest::header::{AUTHORIZATION, DATE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::connection::Connection;
 use super::keyring::{Keyring, Standing};
+use super::pause;
 use super::sign::{self, Draft, sign};
 use super::skew::Skew;
 use super::wire::{self, Meaning};
@@ -27,6 +28,8 @@ use crate::telemetry::Trace;
 const LARGEST_ANSWER: usize = 1024 * 1024;
 /// A timer of a process that runs is hardly ever later than this.
 const PUNCTUAL: Duration = Duration::from_millis(25);
+/// A timer that is this late is not the upstream's doing.
+const STANDSTILL: Duration = Duration::from_secs(1);
 const OPERATION: &str = "ListOperationDistribution";
 const JSON: &str = "application/json";
 
@@ -89,6 +92,16 @@ impl Upstream {
         self.config.timeout
     }
 
+    /// How many seconds the vendor's clock is ahead of ours; zero until it refuses a timestamp.
+    pub fn clock_ahead(&self) -> i64 {
+        self.skew.seconds()
+    }
+
+    /// How many faults in a row open the breaker; zero for none.
+    pub fn breaker_faults(&self) -> u32 {
+        self.config.breaker_faults
+    }
+
     /// Has new credentials tried on the next question, and put in force if the vendor takes them.
     pub fn propose_credentials(&self, credentials: Credentials) {
         self.keyring.propose(credentials, self.clock.now());
@@ -140,7 +153,10 @@ impl Upstream {
                 Read::nothing(Kind::Unreachable)
             }
             // Dropping what is in flight counts it as lost: it may still arrive.
-            Ok(Some(Err(Unanswered::Broken)) | None) => Read::nothing(Kind::Broken),
+            Ok(Some(Err(Unanswered::Broken))) => Read::nothing(Kind::Broken),
+            Ok(None) => Read::nothing(Kind::Paused),
+            // The answer may be here, unread: a timer that late says that nothing was read for as long.
+            Err(_elapsed) if Instant::now() > until + STANDSTILL => Read::nothing(Kind::Paused),
             Err(_elapsed) => Read::nothing(Kind::TimedOut),
         };
         let Read { meaning: Meaning { regions, request_id }, may_pass } = read;
@@ -151,13 +167,18 @@ impl Upstream {
 
     /// Reads a reply and lets the budget know of it.
     fn read(&self, reply: &Reply, question: &Question, signed_with: i64, in_flight: InFlight) -> Read {
-        let read = match &reply.body {
+        let mut read = match &reply.body {
             Ok(body) => Read::of(wire::read(reply.status, body, question, &self.config.names)),
             Err(kind) => Read::nothing(*kind),
         };
         match read.meaning.regions.as_ref().err().map(|fault| fault.kind) {
             Some(Kind::Throttled) => in_flight.throttled(),
             _ => in_flight.answered(),
+        }
+        if let Err(fault @ Fault { kind: Kind::Throttled | Kind::Failing, .. }) = &mut read.meaning.regions {
+            fault.retry_after = reply.retry_after.as_deref().and_then(|header| pause::read(header, self.now()));
+            // Who asks for a pause is not asked again before it is over.
+            read.may_pass &= fault.retry_after.is_none();
         }
         if read.meaning.regions.as_ref().is_err_and(|fault| fault.kind == Kind::Clock) {
             // Without a new time to sign by, the same question would meet the same refusal.
@@ -243,6 +264,7 @@ impl Read {
 struct Reply {
     status: u16,
     date: Option<String>,
+    retry_after: Option<String>,
     body: Result<Vec<u8>, Kind>,
 }
 
@@ -261,9 +283,13 @@ async fn exchange(request: RequestBuilder, in_flight: &InFlight) -> Result<Reply
     })?;
     in_flight.arrived();
     let status = response.status().as_u16();
-    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok()).map(str::to_owned);
+    let (date, retry_after) = (text(&response, &DATE), text(&response, &RETRY_AFTER));
     let body = read_body(&mut response).await;
-    Ok(Reply { status, date, body })
+    Ok(Reply { status, date, retry_after, body })
+}
+
+fn text(response: &Response, name: &HeaderName) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
 /// Goes on only while the slot is certainly ours, and gives up without a result: a process that stood still must not

@@ -23,6 +23,8 @@ pub struct Config {
     pub version: String,
     /// The longest a call may take, connection and answer included.
     pub timeout: Duration,
+    /// So many faults in a row open the breaker; zero for never.
+    pub breaker_faults: u32,
     /// The vendor's spelling.
     pub names: Names,
     /// The master key.
@@ -48,6 +50,7 @@ impl Config {
         let service = section.parsed("service", visible);
         let version = section.parsed("version", visible);
         let timeout = section.duration("timeout", Duration::from_millis(100)..=Duration::from_secs(300));
+        let breaker_faults = section.integer("breaker_faults", 0..=1000);
         let names = Names::read(&mut section.section("names"));
         let access_key_id = required_secret(section, "access_key_id");
         let secret_access_key = required_secret(section, "secret_access_key");
@@ -58,6 +61,7 @@ impl Config {
             service: service?,
             version: version?,
             timeout: timeout?,
+            breaker_faults: u32::try_from(breaker_faults?).unwrap_or(u32::MAX),
             names: names?,
             credentials: Credentials {
                 access_key_id: access_key_id?,

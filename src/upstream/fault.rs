@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::codes::{Code, sounds_like_throttling};
+use super::pause::LONGEST_PAUSE;
 use crate::model::Blame;
 
 /// A call that brought no answer. Carries nothing of the vendor's text but documented codes and its request id.
@@ -16,6 +17,8 @@ pub struct Fault {
     pub code: Option<Code>,
     /// The vendor's id of the call: 1 to 64 letters, digits, `-` or `_`, a letter or digit among them.
     pub request_id: Option<String>,
+    /// How long the vendor asks not to be asked again, as `super::pause` bounds it.
+    pub retry_after: Option<Duration>,
 }
 
 /// The ways a call can fail.
@@ -43,13 +46,28 @@ pub enum Kind {
     Denied,
     /// The vendor refuses the request as such.
     Refused,
+    /// This process stood still during the call, and knows nothing of the vendor.
+    Paused,
+}
+
+/// What a fault says of the vendor as a whole, whatever was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// It is sick, or out of reach: another question would fare no better.
+    Sick,
+    /// It is well: it read the question and had something against that one.
+    Well,
+    /// Nothing.
+    Nothing,
 }
 
 impl Fault {
-    /// The fault in one line, for another replica: kind, code and request id, `-` for what is not known.
+    /// The fault in one line, for another replica: kind, code and request id, `-` for what is not known, and the
+    /// milliseconds that the vendor asks for.
     pub fn line(&self) -> String {
         let code = self.code.map_or("-", Code::as_str);
-        format!("{} {code} {}", self.kind.label(), self.request_id.as_deref().unwrap_or("-"))
+        let pause = self.retry_after.map_or(0, |pause| pause.as_millis());
+        format!("{} {code} {} {pause}", self.kind.label(), self.request_id.as_deref().unwrap_or("-"))
     }
 
     /// The fault of such a line; `None` where it is not understood.
@@ -57,12 +75,40 @@ impl Fault {
         let mut words = line.split(' ');
         let kind = Kind::of_label(words.next()?)?;
         let (code, request_id) = (words.next()?, words.next()?);
-        Some(Self { kind, code: Code::recognise(code), request_id: sane_id(request_id) })
+        // A replica of the version before does not say.
+        let pause = words.next().and_then(|word| word.parse().ok()).map(Duration::from_millis);
+        Some(Self {
+            kind,
+            code: Code::recognise(code),
+            request_id: sane_id(request_id).filter(|id| id != "-"),
+            retry_after: pause.filter(|pause| !pause.is_zero()).map(|pause| pause.min(LONGEST_PAUSE)),
+        })
+    }
+
+    /// How long the question rests after it: longer where the vendor itself asks for more.
+    pub fn rest(&self) -> Duration {
+        self.kind.rest().max(self.retry_after.unwrap_or_default())
+    }
+
+    /// What it says of the vendor as a whole. Only who has read a question refuses it with a documented code.
+    pub(super) fn tells(&self) -> Tells {
+        match self.kind {
+            Kind::Failing
+            | Kind::Unreachable
+            | Kind::Broken
+            | Kind::TimedOut
+            | Kind::Malformed
+            | Kind::TooLarge
+            | Kind::Credentials => Tells::Sick,
+            Kind::Denied | Kind::Refused if self.code.is_some() => Tells::Well,
+            // Throttling is the budget's to mend, a wrong clock and a standstill are ours.
+            Kind::Denied | Kind::Refused | Kind::Throttled | Kind::Clock | Kind::Paused => Tells::Nothing,
+        }
     }
 
     /// A fault without any word of the vendor's.
     pub(super) fn of(kind: Kind) -> Self {
-        Self { kind, code: None, request_id: None }
+        Self { kind, code: None, request_id: None, retry_after: None }
     }
 
     /// The fault of a documented code, for the tests of what is shown of it.
@@ -85,7 +131,7 @@ impl Fault {
             (None, 400..=499) => Kind::Refused,
             (None, _) => Kind::Malformed,
         };
-        Self { kind, code: documented, request_id: request_id.and_then(sane_id) }
+        Self { kind, code: documented, request_id: request_id.and_then(sane_id), retry_after: None }
     }
 }
 
@@ -171,10 +217,16 @@ impl Kind {
                 false,
                 "The upstream refused the question. Tell the platform team; the code says why.",
             ),
+            Self::Paused => treatment(
+                "paused",
+                Gateway,
+                true,
+                "The gateway's process stood still while the question was asked, so the call was given up. Ask again.",
+            ),
         }
     }
 
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Throttled,
         Self::Failing,
         Self::Unreachable,
@@ -186,6 +238,7 @@ impl Kind {
         Self::Credentials,
         Self::Denied,
         Self::Refused,
+        Self::Paused,
     ];
 
     fn of_label(label: &str) -> Option<Self> {
@@ -197,7 +250,7 @@ impl Kind {
         self.treatment().may_pass
     }
 
-    /// How long the question rests after it: what only a person can mend here need not be tried each second.
+    /// How long a question rests after it: what only a person can mend here need not be tried each second.
     pub fn rest(self) -> Duration {
         let Treatment { blame, may_pass, .. } = self.treatment();
         Duration::from_secs(if blame == Blame::Gateway && !may_pass { 3 } else { 1 })
@@ -260,8 +313,35 @@ mod tests {
         }
         let fault = Fault::classify(400, Some("InvalidParameter.IllegalAppId"), Some("2026-abc_DEF"));
         assert_eq!(Fault::of_line(&fault.line()), Some(fault));
+        let asks = Fault { retry_after: Some(Duration::from_millis(2500)), ..Fault::of(Kind::Throttled) };
+        assert_eq!(Fault::of_line(&asks.line()), Some(asks));
+        assert_eq!(Fault::of_line("failing - -"), Some(Fault::of(Kind::Failing)), "of the version before");
+        let long = Fault::of_line("failing - - 86400000").unwrap();
+        assert_eq!(long.rest(), LONGEST_PAUSE, "whoever wrote it");
         assert_eq!(Fault::of_line("nonsense - -"), None);
         assert_eq!(Fault::of_line("failing"), None);
+    }
+
+    #[test]
+    fn what_another_question_would_meet_too_is_told_from_what_it_would_not() {
+        use Tells::{Nothing, Sick, Well};
+        let told = |status, code| Fault::classify(status, code, None).tells();
+        assert_eq!(told(503, None), Sick);
+        assert_eq!(told(200, None), Sick);
+        assert_eq!(told(401, Some("SignatureDoesNotMatch")), Sick, "one key signs all");
+        assert_eq!(told(403, Some("AccessDenied.NoPermissionForApp")), Well, "another app may be read");
+        assert_eq!(told(400, Some("InvalidParameter.NotExistAppId")), Well);
+        assert_eq!(told(404, None), Nothing, "it may be anybody who says so");
+        assert_eq!(told(429, None), Nothing, "it lives, and has no answer");
+        for (kind, tells) in [(Kind::TimedOut, Sick), (Kind::Unreachable, Sick), (Kind::Paused, Nothing)] {
+            assert_eq!(Fault::of(kind).tells(), tells);
+        }
+    }
+
+    #[test]
+    fn a_standstill_is_ours_and_worth_another_try() {
+        assert_eq!((Kind::Paused.blame(), Kind::Paused.may_pass()), (Blame::Gateway, true));
+        assert_eq!(Fault::of(Kind::Paused).rest(), Duration::from_secs(1));
     }
 
     #[test]

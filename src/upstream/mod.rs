@@ -3,6 +3,7 @@
 //! In: a `budget::Permit`, by value, and a `query::Askable`. The operation is not a parameter, so nothing but
 //! `ListOperationDistribution` can ever be signed with the master key.
 
+mod breaker;
 mod call;
 mod codes;
 mod config;
@@ -12,10 +13,12 @@ mod fault;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod keyring;
+mod pause;
 mod sign;
 mod skew;
 mod wire;
 
+pub use self::breaker::{Breaker, Phase as BreakerPhase, Shut, Standing as BreakerStanding};
 pub use self::call::{Sent, Upstream};
 pub use self::codes::Code;
 pub use self::config::{Config, Names};

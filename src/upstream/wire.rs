@@ -91,7 +91,7 @@ pub(super) fn read(status: u16, bytes: &[u8], question: &Question, names: &Names
         let code = error.and_then(|Object(error)| error.code);
         return Meaning { regions: Err(Fault::classify(status, code.as_deref(), request_id.as_deref())), request_id };
     }
-    let malformed = Fault { kind: Kind::Malformed, code: None, request_id: request_id.clone() };
+    let malformed = Fault { request_id: request_id.clone(), ..Fault::of(Kind::Malformed) };
     let regions = result.and_then(|Object(distribution)| distribution.regions(question.dimension(), names));
     Meaning { regions: regions.ok_or(malformed), request_id }
 }

@@ -13,6 +13,7 @@ mod admin;
 mod answers;
 mod attacks;
 mod audited;
+mod breaker;
 mod browsers;
 mod canaries;
 mod commands;
