@@ -58,15 +58,16 @@ impl Landed {
 
 impl Crew<Asking, Landed> for Flights {
     async fn fly(&self, asking: Asking, permit: Permit, leg: Leg) -> Landing<Landed> {
-        if !self.breaker.departs(asking.question(), asking.question().app()) {
+        let Some(time) = self.breaker.departs(asking.question(), asking.question().app()) else {
             return Landing::TurnedAway;
-        }
+        };
         let (permit, record) = match recorded(&self.audit, &self.shelf, permit, &asking, &leg).await {
             Ok(recorded) => recorded,
             Err(landing) => return landing,
         };
+        let until = leg.until.min(Instant::now() + time);
         let span = self.tracing.call(&asking.trace, "ListOperationDistribution");
-        let called = self.upstream.call(permit, &record, &asking.askable, &self.rules, leg.until, &span).await;
+        let called = self.upstream.call(permit, &record, &asking.askable, &self.rules, until, &span).await;
         let Ok(sent) = called else {
             tracing::debug!(tenant = %leg.tenant, "a turn came too late to be used");
             self.shelf.put(asking.question(), &leg, record);
@@ -159,7 +160,7 @@ impl Flights {
 
     fn tell_breaker(&self, question: &Question, sent: &Sent) {
         match &sent.result {
-            Ok(_) => self.breaker.answered(),
+            Ok(_) => self.breaker.answered(sent.cost.took),
             // A new key on trial was refused; the one in force was not.
             Err(fault) if fault.kind == Kind::Credentials && sent.may_pass => {}
             Err(fault) => {

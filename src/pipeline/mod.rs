@@ -105,7 +105,7 @@ impl Pipeline {
         let max_wait = parts.queue.max_wait;
         let queue = Queue::new(parts.queue, parts.budget.clone(), parts.upstream.timeout());
         let flights = Flights {
-            breaker: Breaker::new(parts.upstream.breaker_faults()),
+            breaker: Breaker::new(parts.upstream.breaker_faults(), parts.upstream.timeout()),
             upstream: parts.upstream,
             cache: parts.cache,
             sickbed: Sickbed::default(),

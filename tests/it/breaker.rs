@@ -121,6 +121,39 @@ async fn who_comes_back_when_told_is_answered_within_two_seconds_of_recovery() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn before_a_hanging_upstream_nobody_waits_longer_than_fifteen_seconds_with_the_defaults() {
+    let house = Plan::latency(Duration::from_millis(20)).build().await;
+    house.upstream.order(Fault::Hang, Share::Always);
+    let began = Instant::now();
+    let mut asking = JoinSet::new();
+    let everybody = began + Duration::from_secs(14);
+    for question in 0..28 {
+        let asker = house.asker("red");
+        asking.spawn(async move {
+            sleep(Duration::from_millis(500) * question).await;
+            let (app, day) = (format!("app-{}", question % 7), settled_day(i64::from(question % 20)));
+            let asked = Instant::now();
+            let reply = asker.ask(&app, &day).await;
+            (asked.elapsed(), reply)
+        });
+    }
+    sleep(everybody - began).await;
+    // In the midst of it, with calls that hang on their way.
+    house.upstream.clear_faults();
+    let recovered = Instant::now();
+    let asker = house.asker("green");
+    while asker.ask("app-0", &settled_day(0)).await.status != 200 {
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(recovered.elapsed() < Duration::from_millis(2500), "{:?}", recovered.elapsed());
+    for (took, reply) in asking.join_all().await {
+        assert!(took < Duration::from_secs(15), "{took:?}");
+        assert!(matches!(reply.status, 200 | 503 | 504), "{reply:?}");
+        assert!(reply.status == 200 || reply.retry_after() >= 1, "{reply:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_answer_is_served_at_once_while_the_upstream_hangs() {
     let house = house("[cache]\nrecent_ttl = \"1s\"\nstale_if_slow = \"500ms\"").await;
     let (asker, day) = (house.asker("red"), moving_day());

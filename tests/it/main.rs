@@ -27,6 +27,7 @@ mod isolation;
 mod keygen;
 mod keys;
 mod layering;
+mod odd_upstreams;
 mod openid;
 mod patience;
 mod problems;

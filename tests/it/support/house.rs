@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) upstream: Settings,
     /// TOML over the defaults. May not repeat the sections of `House`.
     pub(crate) toml: String,
+    /// Another upstream than the simulated one: scheme, host and port.
+    pub(crate) endpoint: Option<String>,
     /// Lines of `[upstream]`.
     pub(crate) upstream_toml: &'static str,
     /// Lines of `[[issuers]]`.
@@ -45,6 +47,7 @@ impl Default for Plan {
         Self {
             upstream: Settings::default(),
             toml: String::new(),
+            endpoint: None,
             upstream_toml: "",
             issuer_toml: "",
             more_issuers: String::new(),
@@ -98,7 +101,7 @@ secret_access_key = "{secret}"
 "#,
             toml = self.toml,
             upstream_toml = self.upstream_toml,
-            endpoint = upstream.endpoint(),
+            endpoint = self.endpoint.unwrap_or_else(|| upstream.endpoint()),
         );
         let source = text.clone();
         let mut loaded = config::load_text(Path::new("test"), &text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
