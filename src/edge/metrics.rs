@@ -112,6 +112,10 @@ fn budget(admin: &Admin, registry: &mut Registry) {
     let help = "Whether the upstream fails whatever is asked, and is asked one question a second";
     gauge(registry, "breaker_open", help, u8::from(breaker.phase != BreakerPhase::Closed));
     counter(registry, "breaker_opened", "How often the breaker has opened", breaker.opened);
+    // Within a day: see `upstream::skew`.
+    let ahead = i32::try_from(admin.pipeline.upstream_clock_ahead()).unwrap_or_default();
+    let help = "How far the upstream's clock is ahead of ours, as far as it had to be learnt";
+    seconds(registry, "upstream_clock_ahead", help, f64::from(ahead));
     if let Some(success) = admin.pipeline.telemetry().metrics.last_success() {
         let help = "When the upstream last answered a call";
         seconds(registry, "upstream_last_success_timestamp", help, epoch(success));

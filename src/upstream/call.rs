@@ -138,7 +138,11 @@ impl Upstream {
         let start = Instant::now();
         let until = until.min(start + self.config.timeout);
         let ended = self
-            .watch(&in_flight, opened, timeout_at(until, while_ours(&in_flight, exchange(request, &in_flight))))
+            .watch(
+                &in_flight,
+                opened,
+                timeout_at(until, while_ours(|| in_flight.written_by(), exchange(request, &in_flight))),
+            )
             .await;
 
         let arrived = match &ended {
@@ -294,16 +298,16 @@ fn text(response: &Response, name: &HeaderName) -> Option<String> {
 
 /// Goes on only while the slot is certainly ours, and gives up without a result: a process that stood still must not
 /// write a call into what has become another's second.
-async fn while_ours<T>(in_flight: &InFlight, exchange: impl Future<Output = T>) -> Option<T> {
+async fn while_ours<T>(written_by: impl Fn() -> Option<Instant>, exchange: impl Future<Output = T>) -> Option<T> {
     tokio::pin!(exchange);
     loop {
         let ours = poll_fn(|context| {
-            if in_flight.written_by().is_some_and(|by| Instant::now() > by) {
+            if written_by().is_some_and(|by| Instant::now() >= by) {
                 return Poll::Ready(None);
             }
             exchange.as_mut().poll(context).map(Some)
         });
-        let Some(by) = in_flight.written_by() else { return ours.await };
+        let Some(by) = written_by() else { return ours.await };
         tokio::select! {
             biased;
             done = ours => return done,
@@ -332,4 +336,25 @@ fn sensitive(text: &str) -> HeaderValue {
     let mut value = plain(text);
     value.set_sensitive(true);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_given_up_once_its_slot_may_be_anothers_and_not_before() {
+        let by = Instant::now() + Duration::from_secs(1);
+        assert_eq!(while_ours(|| Some(by), ready(7)).await, Some(7));
+        assert_eq!(while_ours(|| None, sleep(Duration::from_secs(5))).await, Some(()), "nobody takes it away");
+        let by = Instant::now() + Duration::from_secs(1);
+        assert_eq!(while_ours(|| Some(by), sleep(Duration::from_secs(5))).await, None);
+        assert!(Instant::now() <= by + PUNCTUAL);
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(while_ours(|| Some(by), ready(7)).await, None, "it stood still before it was written");
+    }
 }

@@ -112,6 +112,21 @@ async fn a_gateway_whose_clock_is_wrong_learns_the_time_from_the_upstream() {
     assert_eq!(house.calls(), 2, "the first is refused, the second signed by the upstream's clock");
     assert_eq!(asker.ask("app-0", &settled_day(1)).await.status, 200);
     assert_eq!(house.calls(), 3, "and so are all after it");
+    let ahead = house.operator().get("/status").await.json()["upstream"]["clock_ahead_seconds"].as_i64().unwrap();
+    assert!((-1202..=-1198).contains(&ahead), "{ahead}");
+    let metrics = house.operator().get("/metrics").await.text;
+    assert!(metrics.contains(&format!("\nsluice_upstream_clock_ahead_seconds {ahead}.0")), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_days_wrong_costs_one_call_and_is_not_followed() {
+    let clock = Clock::system().shifted(SignedDuration::from_hours(49));
+    let house = Plan { clock, ..Plan::default() }.build().await;
+    let token = house.token_with(|token| token.issued_at += SignedDuration::from_hours(49));
+    let reply = house.bearer(token).ask("app-0", &settled_day(3)).await;
+    assert_eq!((reply.status, &reply.json()["upstream_code"]), (502, &"InvalidTimestamp".into()), "{reply:?}");
+    assert_eq!(house.calls(), 1);
+    assert_eq!(house.operator().get("/status").await.json()["upstream"]["clock_ahead_seconds"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

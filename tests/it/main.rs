@@ -36,5 +36,6 @@ mod reloads;
 mod revocation;
 mod several_tenants;
 mod stale;
+mod standstill;
 mod telling;
 mod tokens;
