@@ -185,7 +185,7 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
             (state.faults, state.weight) = (0, 0);
             state.well = Some(Instant::now());
             // One slow answer is remembered for a while, not for good.
-            state.usual = took.map_or(state.usual, |took| took.max(state.usual - state.usual / 10));
+            state.usual = took.map_or(state.usual, |took| took.max(state.usual.saturating_sub(state.usual / 10)));
             let Some(open) = state.open.take() else { return false };
             tracing::info!(
                 open_ms = crate::telemetry::milliseconds(open.since.elapsed()),

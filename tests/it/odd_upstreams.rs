@@ -44,9 +44,11 @@ impl Script {
             sleep(self.pause).await;
             stream.write_all(piece).await?;
         }
-        while self.for_ever {
-            sleep(self.pause).await;
-            stream.write_all(self.pieces.last().unwrap()).await?;
+        if let (true, Some(last)) = (self.for_ever, self.pieces.last()) {
+            loop {
+                sleep(self.pause).await;
+                stream.write_all(last).await?;
+            }
         }
         if !self.closes {
             sleep(Duration::from_secs(60)).await;
