@@ -31,7 +31,8 @@ pub fn envelope(bytes: &[u8]) {
     assert_eq!(envelope::seal(&again, &found), sealed);
 
     let day = Duration::from_secs(86_400);
-    let cache = Cache::new(cache::Config { max_bytes: 1 << 30, recent_ttl: day, stale_if_error: day });
+    let cache =
+        Cache::new(cache::Config { max_bytes: 1 << 30, recent_ttl: day, stale_if_error: day, stale_if_slow: day });
     assert!(cache.useful_for(&held).is_none_or(|life| life >= day));
     cache.adopt(&question, held.clone());
     let useful = held.lifetime != Some(Duration::ZERO);
