@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod demo;
 mod keygen;
+mod memory;
 mod serve;
 mod simulate;
 mod status;
@@ -56,6 +57,8 @@ enum Failed {
 
 /// Runs the command of the process's arguments.
 pub fn run() -> ExitCode {
+    memory::keep_private();
+    telemetry::tell_panics();
     let ended = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),

@@ -1,11 +1,13 @@
 //! The token in the `Authorization` header (RFC 6750, section 2.1); without that header, in those that a proxy in
 //! front may set; and nowhere else.
 
+use std::fmt;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
 /// What the headers hold.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Bearer<'a> {
     /// No header.
     Absent,
@@ -13,6 +15,16 @@ pub(super) enum Bearer<'a> {
     Token(&'a str),
     /// Several headers, another scheme, or anything else that is not exactly one bearer token.
     Malformed,
+}
+
+impl fmt::Debug for Bearer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Token(_) => "Token(***)",
+            Self::Malformed => "Malformed",
+        })
+    }
 }
 
 /// Reads the first of these headers that is there, however it is filled: a caller whose token is refused is never
@@ -55,7 +67,16 @@ mod tests {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         let others = ["x-first", "x-second"].map(HeaderName::from_static);
-        format!("{:?}", bearer(&headers, &others))
+        match bearer(&headers, &others) {
+            Bearer::Token(token) => format!("Token({token:?})"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_token_has_no_way_into_text() {
+        let printed = format!("{:?} {:#?}", Bearer::Token("canary"), Bearer::Token("canary"));
+        assert!(printed.starts_with("Token(***)") && !printed.contains("canary"), "{printed}");
     }
 
     #[test]

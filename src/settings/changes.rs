@@ -82,10 +82,16 @@ impl Inventory {
                 }
             }
             value => {
-                let written = inline(value);
-                let shown = if node.secret { HIDDEN.to_owned() } else { written.clone() };
-                let hash = (hash(written.as_bytes()), node.content);
-                self.0.insert(path.to_owned(), Leaf { shown, hash });
+                let (shown, hash) = match value {
+                    // Not written out first, which would leave a copy behind.
+                    Value::Text(secret) if node.secret => (HIDDEN.to_owned(), hash(secret.as_bytes())),
+                    value => {
+                        let written = inline(value);
+                        let hash = hash(written.as_bytes());
+                        (if node.secret { HIDDEN.to_owned() } else { written }, hash)
+                    }
+                };
+                self.0.insert(path.to_owned(), Leaf { shown, hash: (hash, node.content) });
             }
         }
     }

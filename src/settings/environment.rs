@@ -2,6 +2,8 @@
 //! Values stay text, so that an app's ID of digits is not taken for a number; only what begins with
 //! `[` or `{` is read as TOML.
 
+use zeroize::Zeroizing;
+
 use super::mistake::Ledger;
 use super::node::{Node, Table, Value};
 use super::source::{Source, SourceKind};
@@ -14,12 +16,13 @@ const PREFIX: &str = "SLUICE_";
 pub(super) fn read(variables: impl Iterator<Item = (String, String)>, rank: usize, ledger: &mut Ledger) -> Table {
     let mut meant: Vec<_> = variables
         .filter_map(|(name, value)| {
+            let value = Zeroizing::new(value);
             let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
             let meant = !is_service_link(&key, &value);
             meant.then_some((key, name, value))
         })
         .collect();
-    meant.sort();
+    meant.sort_by(|(one, name, _), (other, other_name, _)| (one, name).cmp(&(other, other_name)));
 
     let mut table = Table::default();
     for (key, name, value) in meant {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use toml::de::DeTable;
+use zeroize::Zeroizing;
 
 use super::locate::{Lines, statement_at, table_at};
 use super::spelling::written_key;
@@ -45,15 +46,20 @@ pub(super) fn mend(text: &str) -> (Cow<'_, str>, Vec<Fault>) {
         }
         faults.push(fault);
         match next {
-            Some(next) => mended = Cow::Owned(next),
+            Some(next) => drop(wiped(std::mem::replace(&mut mended, Cow::Owned(next)))),
             None => break,
         }
     }
     if !DeTable::parse_recoverable(&mended).1.is_empty() {
         // Too far gone: what was found is told, and nothing of the text is guessed at.
-        mended = Cow::Owned("\n".repeat(text.matches('\n').count()));
+        drop(wiped(std::mem::replace(&mut mended, Cow::Owned("\n".repeat(text.matches('\n').count())))));
     }
     (mended, faults)
+}
+
+/// A text of our own that is not needed any more and may hold secrets.
+fn wiped(text: Cow<'_, str>) -> Option<Zeroizing<String>> {
+    if let Cow::Owned(text) = text { Some(Zeroizing::new(text)) } else { None }
 }
 
 /// Describes the fault at this byte and blanks its statement; `None` where nothing can be blanked.

@@ -130,12 +130,35 @@ pub(super) fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     // leave unwiped copies behind.
     let room = usize::try_from(length).unwrap_or_default() + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|fault| said(&fault))?;
+    read_to_end(&mut file.take(LARGEST + 1), &mut bytes).map_err(|fault| said(&fault))?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length <= LARGEST) {
         Ok(bytes)
     } else {
         Err("it is larger than 16 MiB".to_owned())
     }
+}
+
+/// Reads into the room there is: the library's own reader puts the first bytes on the stack, where they stay. Where a file
+/// grows while it is read, what is outgrown is wiped.
+fn read_to_end(file: &mut impl Read, bytes: &mut Zeroizing<Vec<u8>>) -> std::io::Result<()> {
+    let mut length = 0;
+    loop {
+        if length == bytes.len() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(bytes.capacity().max(2 * length)));
+            larger.extend_from_slice(bytes);
+            let room = larger.capacity();
+            larger.resize(room, 0);
+            *bytes = larger;
+        }
+        match file.read(bytes.get_mut(length..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(fault) if fault.kind() == ErrorKind::Interrupted => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    bytes.truncate(length);
+    Ok(())
 }
 
 fn said(fault: &std::io::Error) -> String {

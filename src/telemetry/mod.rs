@@ -4,6 +4,7 @@
 mod config;
 mod log;
 mod metrics;
+mod panics;
 mod spans;
 mod trace;
 
@@ -14,6 +15,7 @@ use opentelemetry_otlp::ExporterBuildError;
 pub use self::config::{Config, Format};
 pub use self::log::Log;
 pub use self::metrics::{ANSWERED, Lookup, Metrics, RequestLabels};
+pub use self::panics::tell_panics;
 pub use self::spans::SpanCounts;
 pub use self::trace::{Attribute, Trace, Tracing};
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, DATE, HOST, HeaderName, HeaderValue, RETRY_AFTER};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, Url};
 use secrecy::ExposeSecret;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::config::Names;
 use super::connection::Connection;
 use super::keyring::{Keyring, Standing};
 use super::pause;
@@ -36,7 +37,13 @@ const JSON: &str = "application/json";
 /// The vendor, as seen from here.
 #[derive(Debug)]
 pub struct Upstream {
-    config: Config,
+    endpoint: Url,
+    region: String,
+    service: String,
+    version: String,
+    timeout: Duration,
+    names: Names,
+    breaker_faults: u32,
     keyring: Keyring,
     host: String,
     connection: Connection,
@@ -73,13 +80,29 @@ pub struct Cost {
 impl Upstream {
     /// The vendor as configured. Fails where no TLS client can be built.
     pub fn new(config: Config, clock: Clock) -> Result<Self, reqwest::Error> {
-        let host = match (config.endpoint.host_str(), config.endpoint.port()) {
+        // The key goes into the ring alone: a copy left here would outlive its rotation.
+        let Config { endpoint, region, service, version, timeout, names, breaker_faults, credentials } = config;
+        let host = match (endpoint.host_str(), endpoint.port()) {
             (Some(host), Some(port)) => format!("{host}:{port}"),
             (host, _) => host.unwrap_or_default().to_owned(),
         };
-        let connection = Connection::new(config.timeout)?;
-        let keyring = Keyring::new(config.credentials.clone(), clock.now());
-        Ok(Self { config, keyring, host, connection, skew: Skew::default(), clock })
+        let connection = Connection::new(timeout)?;
+        let keyring = Keyring::new(credentials, clock.now());
+        let skew = Skew::default();
+        Ok(Self {
+            endpoint,
+            region,
+            service,
+            version,
+            timeout,
+            names,
+            breaker_faults,
+            keyring,
+            host,
+            connection,
+            skew,
+            clock,
+        })
     }
 
     /// The time, by the vendor's clock where ours was found wrong: what it decides, it decides by that one.
@@ -89,7 +112,7 @@ impl Upstream {
 
     /// The longest a call may take.
     pub fn timeout(&self) -> Duration {
-        self.config.timeout
+        self.timeout
     }
 
     /// How many seconds the vendor's clock is ahead of ours; zero until it refuses a timestamp.
@@ -99,7 +122,7 @@ impl Upstream {
 
     /// How many faults in a row open the breaker; zero for none.
     pub fn breaker_faults(&self) -> u32 {
-        self.config.breaker_faults
+        self.breaker_faults
     }
 
     /// Has new credentials tried on the next question, and put in force if the vendor takes them.
@@ -129,14 +152,14 @@ impl Upstream {
         let signed_with = self.skew.seconds();
         let loan = self.keyring.borrow(question.app(), self.clock.now());
         let credentials = &loan.key.credentials;
-        let request = self.request(wire::body(question, &self.config.names), credentials);
+        let request = self.request(wire::body(question, &self.names), credentials);
         let request = trace.parent().into_iter().fold(request, |request, parent| request.header("traceparent", parent));
         let (slot, key_id) = (permit.slot(), credentials.masked_id());
         let opened = self.connection.opened();
         let in_flight = permit.send()?;
         record.departs();
         let start = Instant::now();
-        let until = until.min(start + self.config.timeout);
+        let until = until.min(start + self.timeout);
         let ended = self
             .watch(
                 &in_flight,
@@ -172,7 +195,7 @@ impl Upstream {
     /// Reads a reply and lets the budget know of it.
     fn read(&self, reply: &Reply, question: &Question, signed_with: i64, in_flight: InFlight) -> Read {
         let mut read = match &reply.body {
-            Ok(body) => Read::of(wire::read(reply.status, body, question, &self.config.names)),
+            Ok(body) => Read::of(wire::read(reply.status, body, question, &self.names)),
             Err(kind) => Read::nothing(*kind),
         };
         match read.meaning.regions.as_ref().err().map(|fault| fault.kind) {
@@ -227,16 +250,16 @@ impl Upstream {
             &Draft {
                 method: "POST",
                 path: "/",
-                query: &[("Action", OPERATION), ("Version", &self.config.version)],
+                query: &[("Action", OPERATION), ("Version", &self.version)],
                 headers: &headers,
                 body_hash: &body_hash,
                 x_date: &x_date,
-                region: &self.config.region,
-                service: &self.config.service,
+                region: &self.region,
+                service: &self.service,
             },
             credentials,
         );
-        let mut url = self.config.endpoint.clone();
+        let mut url = self.endpoint.clone();
         url.set_query(Some(&signed.query));
         let request = self.connection.client().post(url).header(AUTHORIZATION, sensitive(&signed.authorization));
         let request = headers.iter().filter(|(name, _)| *name != "host").fold(request, |request, (name, value)| {

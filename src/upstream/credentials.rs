@@ -24,11 +24,9 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// Whether these are the same.
     pub(super) fn are(&self, other: &Self) -> bool {
-        let token =
-            |credentials: &Self| credentials.session_token.as_ref().map(|token| token.expose_secret().to_owned());
         self.access_key_id.expose_secret() == other.access_key_id.expose_secret()
             && self.secret_access_key.expose_secret() == other.secret_access_key.expose_secret()
-            && token(self) == token(other)
+            && exposed(self.session_token.as_ref()) == exposed(other.session_token.as_ref())
     }
 
     /// Enough of the key's id to know it by in the vendor's console, and too little to be it: its first and last four
@@ -39,5 +37,42 @@ impl Credentials {
             (Some(first), Some(last)) if id.len() >= 16 => format!("{first}…{last}"),
             _ => "…".to_owned(),
         }
+    }
+}
+
+/// Compared where it lies: a copy would not be wiped.
+fn exposed(secret: Option<&SecretString>) -> Option<&str> {
+    secret.map(ExposeSecret::expose_secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(secret: &str, token: Option<&str>) -> Credentials {
+        Credentials {
+            access_key_id: SecretString::from("AKLTcanary"),
+            secret_access_key: SecretString::from(secret),
+            session_token: token.map(SecretString::from),
+        }
+    }
+
+    #[test]
+    fn every_part_tells_two_keys_apart() {
+        let one = credentials("s", Some("t"));
+        assert!(one.are(&credentials("s", Some("t"))));
+        for other in [credentials("x", Some("t")), credentials("s", Some("x")), credentials("s", None)] {
+            assert!(!one.are(&other));
+        }
+    }
+
+    #[test]
+    fn a_key_has_no_way_into_text() {
+        let printed = format!(
+            "{:?} {:#?}",
+            credentials("secret-canary", Some("token-canary")),
+            credentials("secret-canary", None)
+        );
+        assert!(!printed.contains("canary"), "{printed}");
     }
 }

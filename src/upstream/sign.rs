@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Credentials;
 
@@ -43,28 +43,51 @@ pub struct Signed {
     pub authorization: String,
 }
 
+/// More than the deepest of the library's calls takes.
+const SWEPT: usize = 16 * 1024;
 const ALGORITHM: &str = "HMAC-SHA256";
 /// RFC 3986's unreserved characters stay; everything else is escaped, the space as `%20`.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Signs a request.
+/// One link of the chain from the secret to the signature.
+type Digested = Zeroizing<[u8; 32]>;
+
+/// Signs a request. What it derives on the way, and the texts that hold the session token, are wiped.
 pub fn sign(draft: &Draft<'_>, credentials: &Credentials) -> Signed {
     let date = draft.x_date.get(..8).unwrap_or(draft.x_date);
     let scope = format!("{date}/{}/{}/request", draft.region, draft.service);
     let query = canonical_query(draft.query);
     let (header_lines, names) = canonical_headers(draft.headers);
-    let canonical = format!("{}\n{}\n{query}\n{header_lines}\n{names}\n{}", draft.method, draft.path, draft.body_hash);
+    let canonical = joined(&[
+        draft.method,
+        "\n",
+        draft.path,
+        "\n",
+        &query,
+        "\n",
+        &header_lines,
+        "\n",
+        &names,
+        "\n",
+        draft.body_hash,
+    ]);
     let to_sign = format!("{ALGORITHM}\n{}\n{scope}\n{}", draft.x_date, body_hash(canonical.as_bytes()));
 
     let secret = credentials.secret_access_key.expose_secret().as_bytes();
-    let key = [date, draft.region, draft.service, "request"]
-        .iter()
-        .fold(Zeroizing::new(secret.to_vec()), |key, part| Zeroizing::new(hmac(&key, part)));
-    let signature = hex::encode(hmac(&key, &to_sign));
+    let of_date = hmac(secret, date);
+    let key = [draft.region, draft.service, "request"].iter().fold(of_date, |key, part| hmac(&*key, part));
+    let signature = hex::encode(hmac(&*key, &to_sign));
+    sweep();
     let key_id = credentials.access_key_id.expose_secret();
     let authorization =
         format!("{ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={names}, Signature={signature}");
     Signed { query, authorization }
+}
+
+/// Wipes the stack below, where the library's working copies of keys were.
+#[inline(never)]
+fn sweep() {
+    drop(std::hint::black_box(Zeroizing::new([0_u8; SWEPT])));
 }
 
 /// Lower-case hex SHA-256: the value of `X-Content-Sha256`.
@@ -82,13 +105,14 @@ fn canonical_query(pairs: &[(&str, &str)]) -> String {
 }
 
 /// One `name:value` line each, sorted, and the list of the names.
-fn canonical_headers(headers: &[(&str, &str)]) -> (String, String) {
+fn canonical_headers(headers: &[(&str, &str)]) -> (Zeroizing<String>, String) {
     let mut headers: Vec<(&str, Cow<'_, str>)> = headers
         .iter()
         .map(|(name, value)| (*name, if *name == "host" { without_default_port(value) } else { value.trim() }.into()))
         .collect();
     headers.sort_unstable();
-    let lines = headers.iter().fold(String::new(), |lines, (name, value)| lines + name + ":" + value + "\n");
+    let parts: Vec<_> = headers.iter().flat_map(|(name, value)| [*name, ":", &**value, "\n"]).collect();
+    let lines = joined(&parts);
     let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
     (lines, names.join(";"))
 }
@@ -98,10 +122,21 @@ fn without_default_port(host: &str) -> &str {
     host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host)
 }
 
-fn hmac(key: &[u8], message: &str) -> Vec<u8> {
+/// All of them one after the other. Growing would leave copies behind that nobody wipes.
+fn joined(parts: &[&str]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
+fn hmac(key: &[u8], message: &str) -> Digested {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(message.as_bytes());
-    mac.finalize().into_bytes().to_vec()
+    let mut code = mac.finalize().into_bytes();
+    let mut digested = Zeroizing::new([0; 32]);
+    digested.copy_from_slice(&code);
+    code.as_mut_slice().zeroize();
+    digested
 }
 
 #[cfg(test)]

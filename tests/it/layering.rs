@@ -26,6 +26,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tokio_stream", &["store/keeper.rs"]),
     ("hmac", &["upstream/sign.rs", "simulator"]),
     ("sha2", &["upstream/sign.rs", "edge/etag.rs", "simulator"]),
+    ("rustix", &["cli/memory.rs"]),
     ("toml", &["settings"]),
     ("clap", &["cli"]),
     ("tracing_subscriber", &["telemetry/log.rs", "telemetry/config.rs"]),

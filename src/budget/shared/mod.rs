@@ -84,7 +84,8 @@ impl Shared {
             store,
             claim: Script::new("claim", include_str!("claim.lua")),
             settle: Script::new("settle", include_str!("settle.lua")),
-            config: config.clone(),
+            // Where the store is, and its password, is for the store to know.
+            config: Config { store: None, ..config.clone() },
             registered: AtomicBool::new(false),
             book: Mutex::new(book),
         });

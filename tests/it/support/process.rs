@@ -122,6 +122,10 @@ impl Process {
         Self { child, output }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything it has printed so far.
     pub(crate) fn printed(&self) -> String {
         let mut text = String::new();
