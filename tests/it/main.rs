@@ -8,6 +8,9 @@
 )]
 
 mod support;
+#[path = "support/redis/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "shared with the other binaries, which use the rest")]
+mod redis;
 
 mod admin;
 mod answers;
@@ -30,6 +33,7 @@ mod layering;
 mod memory;
 mod odd_upstreams;
 mod openid;
+mod outputs;
 mod panics;
 mod patience;
 mod problems;
@@ -41,3 +45,5 @@ mod stale;
 mod standstill;
 mod telling;
 mod tokens;
+
+use support::{certificates, port};

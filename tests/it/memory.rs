@@ -32,17 +32,22 @@ fn hmac(key: &[u8], message: &str) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// The key under this name, what is derived from it on this day, and what the derivation works with.
-fn traces(name: &str, secret: &str, day: &str) -> Vec<(String, Vec<u8>)> {
+/// What is derived from a secret on this day, in the order in which it is.
+pub(crate) fn derived(secret: &str, day: &str) -> Vec<(&'static str, Vec<u8>)> {
     let mut chain = vec![("secret", secret.as_bytes().to_vec())];
     for (name, part) in [("kDate", day), ("kRegion", "cn-north-1"), ("kService", "rtc"), ("kSigning", "request")] {
         let next = hmac(&chain.last().unwrap().1, part);
         chain.push((name, next));
     }
+    chain
+}
+
+/// The key under this name, what is derived from it, and what HMAC works with.
+fn traces(name: &str, secret: &str, day: &str) -> Vec<(String, Vec<u8>)> {
     let masked = |(kind, bytes): &(&str, Vec<u8>), mask: u8| {
         (format!("{name} {kind} ^ {mask:#04x}"), bytes.iter().map(|byte| byte ^ mask).collect::<Vec<_>>())
     };
-    chain.iter().flat_map(|link| [0, 0x36, 0x5c].map(|mask| masked(link, mask))).collect()
+    derived(secret, day).iter().flat_map(|link| [0, 0x36, 0x5c].map(|mask| masked(link, mask))).collect()
 }
 
 /// How often each of these is in the memory of a process: in all of it that may have been written.

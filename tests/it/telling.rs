@@ -153,7 +153,7 @@ async fn a_log_that_nobody_reads_stops_no_request_and_what_is_lost_is_counted() 
 }
 
 /// A collector that takes what comes, and remembers it.
-async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+pub(crate) async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let taken = Arc::<Mutex<Vec<u8>>>::default();
     let into = Arc::clone(&taken);
     let take = move |body: Bytes| async move { into.lock().unwrap().extend_from_slice(&body) };
