@@ -136,5 +136,8 @@ impl Config {
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 #[cfg(test)]
+#[path = "secrecy_tests.rs"]
+mod secrecy_tests;
+#[cfg(test)]
 #[path = "config_tests.rs"]
 mod tests;

@@ -125,7 +125,9 @@ fn without_default_port(host: &str) -> &str {
 /// All of them one after the other. Growing would leave copies behind that nobody wipes.
 fn joined(parts: &[&str]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(parts.iter().map(|part| part.len()).sum()));
-    parts.iter().for_each(|part| text.push_str(part));
+    for part in parts {
+        text.push_str(part);
+    }
     text
 }
 

@@ -59,7 +59,9 @@ fn counts(process: &Process, wanted: &[(String, Vec<u8>)]) -> Option<Vec<(String
         Err(fault) => panic!("{fault}"),
     };
     let mut begins = [false; 256];
-    wanted.iter().for_each(|(_, bytes)| begins[usize::from(bytes[0])] = true);
+    for (_, bytes) in wanted {
+        begins[usize::from(bytes[0])] = true;
+    }
     let overlap = wanted.iter().map(|(_, bytes)| bytes.len()).max().unwrap() - 1;
     let mut counts: Vec<_> = wanted.iter().map(|(name, _)| (name.clone(), 0)).collect();
     let mut piece = vec![0; PIECE + overlap];

@@ -163,17 +163,14 @@ async fn broken_reloads(files: &Files, good: &str, operator: &Asker, outputs: &m
     assert_eq!(operator.send("POST", "/reload", "").await.status, 200);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_output_of_a_whole_run_holds_a_secret() {
-    let mut outputs = Outputs(Vec::new());
-    let settings = "rdbcompression no".to_owned();
+async fn redis() -> Redis {
     let mut redis = Redis::new(Options { password: Some(REDIS), settings, ..Options::default() });
     redis.start().await;
-    let mut monitor = Command::new("redis-cli");
-    let monitor =
-        Process::start(monitor.env("REDISCLI_AUTH", REDIS).args(["-p", &redis.port().to_string(), "MONITOR"]));
-    monitor.prints(|text| text.contains("OK").then_some(())).await;
-    let upstream = start(Settings {
+    redis
+}
+
+async fn upstream() -> Simulator {
+    start(Settings {
         access_key_id: FIRST.0.to_owned(),
         secret_access_key: FIRST.1.to_owned(),
         second_key: Some((SECOND.0.to_owned(), SECOND.1.to_owned())),
@@ -182,18 +179,35 @@ async fn no_output_of_a_whole_run_holds_a_secret() {
         ..Settings::default()
     })
     .await
-    .unwrap();
-    let (collector, spans) = collector().await;
-    let certificates = Certificates::new();
-    let good = configuration(&upstream, &redis, &collector);
-    let files = Files::new(&good);
+    .unwrap()
+}
+
+/// The configuration with all that it names.
+fn written_down(good: &str, certificates: &Certificates) -> Files {
+    let files = Files::new(good);
     for (name, text) in [("id", FIRST.0), ("secret", FIRST.1), ("shared", SHARED)] {
         files.write(name, text);
     }
     let (certificate, key) = certificates.server();
     std::fs::copy(certificate, files.path("server.pem")).unwrap();
     std::fs::copy(key, files.path("server.key")).unwrap();
+    files
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_output_of_a_whole_run_holds_a_secret() {
+    let mut outputs = Outputs(Vec::new());
+    let settings = "rdbcompression no".to_owned();
+    let redis = redis().await;
+    let mut monitor = Command::new("redis-cli");
+    let monitor =
+        Process::start(monitor.env("REDISCLI_AUTH", REDIS).args(["-p", &redis.port().to_string(), "MONITOR"]));
+    monitor.prints(|text| text.contains("OK").then_some(())).await;
+    let upstream = upstream().await;
+    let (collector, spans) = collector().await;
+    let certificates = Certificates::new();
+    let good = configuration(&upstream, &redis, &collector);
+    let files = written_down(&good, &certificates);
     let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
     let (public, admin) = process.prints(addresses).await;
     let tokens = ["https://sso.test", "https://shared.test"].map(|issuer| token(&files, issuer, &mut outputs));
