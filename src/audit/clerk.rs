@@ -96,6 +96,15 @@ impl State {
         self.written().late += 1;
     }
 
+    /// The thread has panicked, so there will be no record, and no call, any more.
+    pub(super) fn has_ended(&self, now: Timestamp) {
+        let reason = "the thread that writes has ended: a defect of the gateway; restart it";
+        let is_new = self.written().fault.replace(Fault { since: now, reason: reason.to_owned() }).is_none();
+        if is_new {
+            tracing::error!("calls are recorded no more, so none is sent: a defect of the gateway");
+        }
+    }
+
     pub(super) fn standing(&self, place: &str, clock: &Clock) -> Standing {
         let written = self.written();
         let hanging = || {

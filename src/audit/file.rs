@@ -138,7 +138,7 @@ fn lock(file: &File) -> io::Result<()> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(io::Error::other("another process writes to it; give each its own")),
         Err(TryLockError::Error(error)) => {
-            tracing::debug!(%error, "the audit file cannot be locked where it lies");
+            tracing::warn!(%error, "the audit file cannot be locked where it lies: see that no other process writes to it");
             Ok(())
         }
     }

@@ -123,7 +123,11 @@ impl Audit {
         let opened = Opened { desk: Some(Arc::clone(desk)), id, departed: AtomicBool::new(false) };
         let (done, answer) = oneshot::channel();
         desk.order(Order::Open { line, opened, done });
-        timeout(LONGEST, answer).await.ok().and_then(Result::ok).ok_or(Unrecorded)
+        let Ok(answer) = timeout(LONGEST, answer).await else {
+            tracing::error!(place = desk.place, "a call could not be recorded in time, so it is not sent");
+            return Err(Unrecorded);
+        };
+        answer.map_err(|_| Unrecorded)
     }
 
     /// Whether nothing can be recorded at the moment.
@@ -157,8 +161,7 @@ impl Audit {
 impl Desk {
     fn order(&self, order: Order) {
         if self.orders.send(order).is_err() {
-            // The thread has panicked: without a record nobody is answered from upstream any more.
-            tracing::error!("nobody records calls any more: a defect of the gateway");
+            self.state.has_ended(self.clock.now());
         }
     }
 }
