@@ -259,7 +259,7 @@ impl Code {
                 slug: "upstream-error",
                 status: StatusCode::BAD_GATEWAY,
                 title: "The upstream brought no answer",
-                meaning: "The upstream failed, could not be reached, or answered something that is not a distribution. `upstream_code` and `upstream_request_id` are its own words, where it gave them.",
+                meaning: "The upstream failed, could not be reached, or answered something that is not a distribution; or it has done so to whatever was asked of late, and this question was not sent, as `detail` then says. `upstream_code` and `upstream_request_id` are its own words, where it gave them.",
                 remedy: "Wait for `Retry-After` seconds and ask again; if it stays, give the request id to the platform team.",
             },
             Self::BudgetExhausted => Entry {
@@ -293,8 +293,8 @@ impl Code {
             Self::Overloaded => Entry {
                 slug: "overloaded",
                 status: StatusCode::SERVICE_UNAVAILABLE,
-                title: "Too many requests at a time",
-                meaning: "The gateway has as many requests under way as it is configured to take.",
+                title: "The gateway is overloaded",
+                meaning: "The gateway has as many requests under way as it is configured to take, or its process stood still while the question was asked.",
                 remedy: "Wait for `Retry-After` seconds.",
             },
             Self::Draining => Entry {
@@ -308,7 +308,7 @@ impl Code {
                 slug: "upstream-timeout",
                 status: StatusCode::GATEWAY_TIMEOUT,
                 title: "The upstream did not answer in time",
-                meaning: "The question was sent, and no complete answer came within the configured time.",
+                meaning: "The question was sent, and no complete answer came within the configured time; or that is how the calls before ended, and this question was not sent, as `detail` then says.",
                 remedy: "Wait for `Retry-After` seconds and ask again.",
             },
             Self::NotCached => Entry {

@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use sluice::simulator::{Fault, Settings, Share};
+use sluice::simulator::{Fault, Settings, Share, start};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{House, Plan, Reply, moving_day, settled_day};
+use crate::support::{
+    Asker, Files, House, ISSUER_AND_TENANT, Plan, Process, Reply, addresses, log_lines, moving_day, settled_day, sluice,
+};
 
 const AT_ONCE: Duration = Duration::from_millis(500);
 /// Two seconds, and something for a busy machine.
@@ -214,4 +216,48 @@ async fn refusals_of_one_app_never_open_it() {
         assert_eq!(house.asker("red").ask("app-0", &settled_day(question)).await.status, 502);
     }
     assert_eq!(breaker(&house).await["opened"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_says_when_it_opened_and_when_it_closed() {
+    let upstream = start(Settings::default()).await.unwrap();
+    let Settings { access_key_id, secret_access_key, .. } = Settings::default();
+    let files = Files::new(&format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+[upstream]
+endpoint = "{}"
+access_key_id = "{access_key_id}"
+secret_access_key = "{secret_access_key}"
+breaker_faults = 2
+{ISSUER_AND_TENANT}
+"#,
+        upstream.endpoint()
+    ));
+    let token = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap();
+    let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
+    let (public, _) = process.prints(addresses).await;
+    let asker = Asker::new(format!("http://{public}"), Some(token.trim().to_owned()));
+    upstream.order(FAILING, Share::Always);
+    assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 502);
+    let refused = asker.ask("app-0", &settled_day(1)).await;
+    assert_eq!(refused.status, 502);
+    upstream.clear_faults();
+    sleep(Duration::from_secs(refused.retry_after())).await;
+    assert_eq!(asker.ask("app-0", &settled_day(1)).await.status, 200);
+    let told = |what: &'static str| {
+        move |printed: &str| {
+            let said = |line: &serde_json::Value| line["message"].as_str().is_some_and(|text| text.contains(what));
+            log_lines(printed).into_iter().find(said)
+        }
+    };
+    let opened = process.prints(told("the breaker is open")).await;
+    assert_eq!((&opened["level"], &opened["faults"], &opened["fault"]), (&"WARN".into(), &2.into(), &"failing".into()));
+    let closed = process.prints(told("the breaker is closed")).await;
+    assert_eq!((&closed["level"], &closed["refused"], &closed["probes"]), (&"INFO".into(), &1.into(), &1.into()));
+    assert!(closed["open_ms"].as_u64().is_some_and(|time| time >= 900), "{closed}");
+    let outcomes = log_lines(&process.printed()).into_iter().filter(|line| line["outcome"] == "breaker_open").count();
+    assert_eq!(outcomes, 1, "the refused request's own line");
 }
