@@ -10,8 +10,11 @@ pub use crate::fleet::fuzzing::{envelope, news};
 pub use crate::query::fuzzing::{question, times};
 pub use crate::upstream::fuzzing::upstream;
 
+/// What takes bytes, and panics where they are treated wrongly.
+pub type Target = fn(&[u8]);
+
 /// All targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 12] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("authorization", authorization),
     ("claims", claims),
     ("configuration", configuration),

@@ -50,7 +50,7 @@ pub fn times(bytes: &[u8]) {
             }
         }
         // What lies before the year 0 cannot be written; it can be asked for as far back as `now-999999d`.
-        if second >= -62_167_132_800 && second <= 253_402_214_400 {
+        if (-62_167_132_800..=253_402_214_400).contains(&second) {
             assert!(matches!(written(&found.echo), Some(Written::Instant(instant)) if instant == second), "{found:?}");
         }
     }

@@ -18,6 +18,7 @@ pub(super) fn all(signer: &Signer, place: &str) -> Vec<Forgery> {
         headers(signer),
         repetitions(signer),
         claims(signer),
+        payloads(signer),
         signatures(signer),
         spellings(signer),
         unsigned(signer),
@@ -124,9 +125,10 @@ fn repetitions(signer: &Signer) -> Vec<Forgery> {
                 values.iter().flat_map(|v| [(name, v, true), (name, v, false), (&escaped, v, true)])
             {
                 let changed = twice(members, name, again, value, first);
-                let token = match is_header {
-                    true => signer.signed(changed, text(payload.clone())),
-                    false => signer.signed(text(header.clone()), changed),
+                let token = if is_header {
+                    signer.signed(changed, text(payload.clone()))
+                } else {
+                    signer.signed(text(header.clone()), changed)
                 };
                 forgeries.push(forgery("repetition", format!("{again}: {value}"), token));
             }
@@ -225,8 +227,12 @@ fn claims(signer: &Signer) -> Vec<Forgery> {
         let value = value.map_or("missing".to_owned(), |value| value.to_string());
         forgery("claim", format!("{name}: {value:.60}"), signer.signed(&header, payload))
     };
-    let mut forgeries: Vec<_> = changes.into_iter().map(changed).collect();
-    let sound = text(signer.payload());
+    changes.into_iter().map(changed).collect()
+}
+
+/// Payloads as a whole, well signed.
+fn payloads(signer: &Signer) -> Vec<Forgery> {
+    let (header, sound) = (text(signer.header()), text(signer.payload()));
     let exp = format!("\"exp\":{}", signer.payload()["exp"]);
     let written =
         [".0", "e0", "E+0", ".", "e", "0x", " 1", "_000"].map(|tail| sound.replace(&exp, &format!("{exp}{tail}")));
@@ -240,9 +246,7 @@ fn claims(signer: &Signer) -> Vec<Forgery> {
         sound.replace("\"red\"", "\"\\ud800\""),
         signer.sound(),
     ]);
-    forgeries
-        .extend(others.map(|payload| forgery("claim", format!("{payload:.60}"), signer.signed(&header, &payload))));
-    forgeries
+    others.map(|payload| forgery("payload", format!("{payload:.60}"), signer.signed(&header, &payload))).collect()
 }
 
 /// The signature alone.

@@ -3,16 +3,19 @@
 //!
 //! `attacks.rs` has the well-known attacks by name. Here the number is the point, and that none was thought of singly.
 
+#![expect(clippy::print_stdout, reason = "the figures are what is promised")]
+
 mod changes;
 mod signer;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::support::{House, Plan, Provider, Reply};
 use signer::signers;

@@ -126,7 +126,7 @@ impl Signer {
     }
 
     pub(super) fn sound(&self) -> String {
-        self.signed(&text(self.header()), &text(self.payload()))
+        self.signed(text(self.header()), text(self.payload()))
     }
 
     /// Signed by the issuer, whatever it is.
