@@ -269,16 +269,23 @@ fn shape(text: &str) -> (usize, usize) {
     (colons, deepest)
 }
 
+/// A document of a provider's as a tree. Members that are passed over may hold what is not UTF-8, or be deeper than a tree
+/// can be; then there is none.
+fn leniently_read(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_str(&String::from_utf8_lossy(bytes)).ok()
+}
+
 /// A key set. Each of its keys is used or is told why not, none of them by a name that another has or that is none.
 pub fn key_set(bytes: &[u8]) {
     signature::install_provider();
-    let entries =
-        || -> Option<Vec<Value>> { serde_json::from_slice::<Value>(bytes).ok()?.get("keys")?.as_array().cloned() };
-    match KeySet::of_jwks(bytes, &[]) {
-        Err(ConfigFault::NoUsableKey { skipped }) => assert_eq!(Some(skipped.len()), entries().map(|all| all.len())),
+    let read = KeySet::of_jwks(bytes, &[]);
+    let Some(document) = leniently_read(bytes) else { return };
+    let entries = document.get("keys").and_then(Value::as_array).cloned();
+    match read {
+        Err(ConfigFault::NoUsableKey { skipped }) => assert_eq!(Some(skipped.len()), entries.map(|all| all.len())),
         Err(fault) => assert!(matches!(fault, ConfigFault::KeySetUnreadable | ConfigFault::TooManyKeys { .. })),
         Ok(set) => {
-            let entries = entries().unwrap();
+            let entries = entries.unwrap();
             assert_eq!(set.len() + set.skipped().len(), entries.len(), "each is used or skipped");
             assert!(set.skipped().windows(2).all(|pair| pair[0].position < pair[1].position));
             let used = |at: &usize| set.skipped().iter().all(|skipped| skipped.position != *at);
@@ -299,8 +306,7 @@ pub fn discovery(bytes: &[u8]) {
     const ISSUER: &str = "https://sso.example.com";
     let (issuer, hosts) = (ISSUER.parse().unwrap(), ["keys.cdn.example".to_owned()]);
     let Ok(url) = announced(bytes, ISSUER, &issuer, &hosts) else { return };
-    let document: Value = serde_json::from_slice(bytes).unwrap();
-    assert_eq!(document["issuer"], ISSUER);
+    assert!(leniently_read(bytes).is_none_or(|document| document["issuer"] == ISSUER));
     let host = url.host_str().unwrap();
     // A name that ends in a dot is the same name, from the root of all.
     let name = host.strip_suffix('.').unwrap_or(host);

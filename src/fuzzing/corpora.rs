@@ -13,7 +13,7 @@ use super::TARGETS;
 /// Fewer would not reach the boundaries of anything.
 const FEWEST_SEEDS: usize = 20;
 /// Far beyond what any takes in a build without optimisation: what grows out of bounds is found.
-const LONGEST: Duration = Duration::from_secs(2);
+const LONGEST: Duration = Duration::from_secs(10);
 
 fn fuzz(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(path)

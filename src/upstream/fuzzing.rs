@@ -37,8 +37,8 @@ pub fn upstream(bytes: &[u8]) {
 }
 
 fn are_those_of(bytes: &[u8], regions: &[Region]) {
-    // What is passed over may be deeper than a tree of values can be made of.
-    let Ok(sent) = serde_json::from_slice::<Value>(bytes) else { return };
+    // What is passed over may be deeper than a tree of values can be made of, and need not be UTF-8.
+    let Ok(sent) = serde_json::from_str::<Value>(&String::from_utf8_lossy(bytes)) else { return };
     assert!(sent.get("ResponseMetadata").and_then(|meta| meta.get("Error")).is_none_or(Value::is_null), "an error");
     let result = &sent["Result"];
     let dimension = result["Dimension"].as_str().map(str::to_ascii_lowercase);
@@ -60,6 +60,6 @@ fn are_those_of(bytes: &[u8], regions: &[Region]) {
 
 /// Whether the words of a code were sent, however their letters were escaped.
 fn contains(bytes: &[u8], code: &str) -> bool {
-    let sent: Option<Value> = serde_json::from_slice(bytes).ok();
-    sent.is_some_and(|sent| sent["ResponseMetadata"]["Error"]["Code"] == code)
+    let sent: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(bytes)).ok();
+    sent.is_none_or(|sent| sent["ResponseMetadata"]["Error"]["Code"] == code)
 }
