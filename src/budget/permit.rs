@@ -92,13 +92,18 @@ impl Permit {
     pub fn send(mut self) -> Result<InFlight, Late> {
         let hold = self.hold.take().expect("only `send` and `drop` take the hold, and both consume the permit");
         let now = Instant::now();
-        if now.saturating_duration_since(self.asked) > hold.ledger.guard() / 2 {
+        if is_late(self.asked, now, hold.ledger.guard()) {
             hold.ledger.unsent(hold.ticket);
             return Err(Late);
         }
         let passage = hold.ledger.sent(hold.ticket, now);
         Ok(InFlight { hold: Some(hold), passage, sent: now })
     }
+}
+
+/// Whether too much time passed between asking for a slot and being ready to send.
+pub(super) fn is_late(asked: Instant, now: Instant, guard: Duration) -> bool {
+    now.saturating_duration_since(asked) > guard / 2
 }
 
 impl InFlight {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{HOLD, Shared};
+use super::Shared;
 use crate::budget::slots::Ticket;
 use crate::budget::turn::{Bid, Named, Order, OrderedLine};
 use crate::model::TenantId;
@@ -81,13 +81,14 @@ impl Shared {
         let keys = Arguments::default().key("slots").key("turns").key("bids");
         let keys = names.iter().fold(keys, |keys, name| keys.key(format!("flight:{name}")));
         let not_after = self.store.latest_time().map_or(i64::MAX, |latest| latest + micros(ON_ITS_WAY));
+        let terms = self.terms();
         let fixed = keys
             .value(self.store.replica())
             .number(not_after)
             .number(self.config.calls)
-            .number(micros(self.lease()))
-            .number(micros(HOLD + self.config.per * 3))
-            .number(micros(self.lease()))
+            .number(micros(terms.lease()))
+            .number(micros(terms.longest()))
+            .number(micros(terms.lease()))
             .number(micros(BID_LIFE))
             .number(micros(GRACE))
             .number(FLIGHT_LEASE.as_millis())

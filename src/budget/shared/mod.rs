@@ -5,6 +5,7 @@
 
 mod claim;
 mod tenure;
+pub(super) mod terms;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 pub(crate) use self::claim::FLIGHT_LEASE;
 use self::claim::{Answer, Claimed};
 use self::tenure::Word;
+use self::terms::{Ending, Terms};
 use super::guard::Guard;
 use super::permit::{Ledger, Passage, Tenure};
 use super::slots::{Ticket, foresee};
@@ -167,9 +169,9 @@ impl Shared {
     /// A connection that is new, or was lost, or a clock that was set, may hide what was claimed a moment ago.
     pub(super) fn unavailable_for(&self) -> Option<Duration> {
         match &*self.store.state().borrow() {
-            State::Away { .. } => Some(self.lease()),
+            State::Away { .. } => Some(self.terms().lease()),
             State::Here { since, .. } => {
-                let left = (*since + self.lease()).saturating_duration_since(Instant::now());
+                let left = self.terms().claims_from(*since).saturating_duration_since(Instant::now());
                 (!left.is_zero()).then_some(left)
             }
         }
@@ -189,7 +191,7 @@ impl Shared {
         let mut state = self.store.state();
         // The store, and with it the sender, lives as long as we do.
         let _state = state.wait_for(|state| matches!(state, State::Away { .. })).await;
-        self.lease()
+        self.terms().lease()
     }
 
     /// For how long the store has been away; `None` while it is here.
@@ -204,9 +206,10 @@ impl Shared {
     pub(super) fn forecast(&self, turns: usize) -> Instant {
         let now = Instant::now();
         let earliest = now + self.unavailable_for().unwrap_or_default();
+        let second = self.terms().second();
         let book = self.book();
         let mut frees: Vec<_> = book.frees.iter().map(|free| (*free).max(earliest)).collect();
-        foresee(&mut frees, self.second() + book.overhead, turns, now)
+        foresee(&mut frees, second + book.overhead, turns, now)
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -225,19 +228,13 @@ impl Shared {
         }
     }
 
-    /// A slot whose owner says nothing more frees this long after a claim or a word of it. As long nothing is granted
-    /// where claims may have been forgotten.
-    fn lease(&self) -> Duration {
-        HOLD + self.guard() + self.second()
-    }
-
-    /// `per`, by a clock that may run as much too fast as is not found out.
-    fn second(&self) -> Duration {
-        self.config.per + self.config.per / 500
+    fn terms(&self) -> Terms {
+        let per = self.config.per;
+        Terms { hold: HOLD, per, drift: per / 500, guard: self.guard() }
     }
 
     fn hold(&self, ticket: Ticket, tenant: TenantId, weight: u32, asked: Instant) -> Option<Permit> {
-        let tenure = Tenure::until(asked + HOLD);
+        let tenure = Tenure::until(self.terms().written_by(asked));
         self.book().held.insert(ticket, Held { tenant, weight, sent: None, tenure, settled: false });
         // Whoever is asked for a turn is alive.
         Some(Permit::new(self.own.upgrade()?, ticket, asked))
@@ -249,8 +246,9 @@ impl Shared {
     }
 
     /// The slot's second begins, unless it has begun.
-    fn begin_second(&self, ticket: Ticket, extra: Duration, throttled: bool, ends: bool) {
+    fn begin_second(&self, ticket: Ticket, ending: Ending, throttled: bool, ends: bool) {
         let now = Instant::now();
+        let frees = self.terms().frees_in(ending);
         let settled = {
             let mut book = self.book();
             let Some(held) = book.held.get_mut(&ticket) else { return };
@@ -269,7 +267,7 @@ impl Shared {
         };
         if !settled || throttled {
             // Only the word of the throttle is news where the second has begun.
-            let frees = (!settled).then_some(self.second() + extra);
+            let frees = (!settled).then_some(frees);
             self.tell(ticket, Word { frees, throttled, give_back: None });
         }
     }
@@ -283,7 +281,8 @@ impl Ledger for Shared {
     fn unsent(&self, ticket: Ticket) {
         let Some(held) = self.book().held.remove(&ticket) else { return };
         let give_back = Some((held.tenant, held.weight));
-        self.tell(ticket, Word { frees: Some(Duration::ZERO), throttled: false, give_back });
+        let frees = Some(self.terms().frees_in(Ending::Unsent));
+        self.tell(ticket, Word { frees, throttled: false, give_back });
     }
 
     fn sent(&self, ticket: Ticket, now: Instant) -> Passage {
@@ -303,7 +302,7 @@ impl Ledger for Shared {
     }
 
     fn arrived(&self, ticket: Ticket) {
-        self.begin_second(ticket, Duration::ZERO, false, false);
+        self.begin_second(ticket, Ending::Arrived, false, false);
     }
 
     fn answered(&self, ticket: Ticket, throttled: bool) {
@@ -315,16 +314,16 @@ impl Ledger for Shared {
                 book.foreign.note(now);
             }
         }
-        self.begin_second(ticket, Duration::ZERO, throttled, true);
+        self.begin_second(ticket, Ending::Arrived, throttled, true);
     }
 
     fn never_sent(&self, ticket: Ticket) {
         self.book().sent -= 1;
-        self.begin_second(ticket, Duration::ZERO, false, true);
+        self.begin_second(ticket, Ending::Arrived, false, true);
     }
 
     fn lost(&self, ticket: Ticket) {
-        self.begin_second(ticket, self.guard(), false, true);
+        self.begin_second(ticket, Ending::Lost, false, true);
     }
 
     fn guard(&self) -> Duration {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::claim::micros;
-use super::{HOLD, Shared};
+use super::Shared;
+use super::terms::Ending;
 use crate::budget::permit::Tenure;
 use crate::budget::slots::Ticket;
 use crate::budget::turn::stride;
@@ -48,9 +49,10 @@ impl Shared {
                     return;
                 }
                 let asked = Instant::now();
-                let word = Word { frees: Some(shared.lease()), ..Word::default() };
+                let terms = shared.terms();
+                let word = Word { frees: Some(terms.frees_in(Ending::Open)), ..Word::default() };
                 match shared.say(ticket, word).await {
-                    Ok(true) => tenure.prolong(asked + HOLD),
+                    Ok(true) => tenure.prolong(terms.written_by(asked)),
                     // Another has it, or it was forgotten there: what is not written by now must not be.
                     Ok(false) => return tenure.end(),
                     Err(Away) => {}
