@@ -12,7 +12,7 @@ IMAGE ?= sluice
 VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help demo test programs check fmt lint doc deny chart alerts image-lint openapi fuzz advisories release image clean
+.PHONY: help demo test explore programs check fmt lint doc deny chart alerts image-lint openapi fuzz advisories release image clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,6 +22,9 @@ demo:            ## a simulated upstream, a gateway, two tenants and curl lines;
 
 test: programs $(PROVIDER)  ## all tests; installs what they run besides our own programs
 	$(CARGO) test --locked
+
+explore:         ## every state that the slots can come to, with more replicas and faults than the tests look at
+	$(CARGO) test --release --locked --lib budget::explorer -- --include-ignored --nocapture --test-threads 1
 
 programs:
 	command -v curl && command -v chromium || { apt-get update && apt-get install -y curl chromium; }

@@ -9,6 +9,7 @@ use super::GuardRule;
 /// The guard in force. A throttle says that somebody else spends from the account or that the way is slower than
 /// assumed; both are answered by more distance, up to `per`.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Guard {
     rule: GuardRule,
     widest: Duration,

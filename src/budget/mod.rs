@@ -7,6 +7,8 @@
 mod config;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod explorer;
 mod guard;
 mod local;
 mod permit;

@@ -2,10 +2,11 @@
 //! one call on the wire and a forgotten permit gives its slot back.
 
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::slots::Ticket;
 
@@ -101,6 +102,14 @@ impl Permit {
     }
 }
 
+/// Within a guard the clock is looked at this often, so that a process that stood still finds out.
+const LOOKS: u32 = 10;
+/// No look may be late by more than this part of the guard. With the time between two looks, about a third of the guard is
+/// what standing still may take of it unnoticed.
+const LATENESS: u32 = 4;
+/// A timer of a process that runs is hardly ever later than this.
+const LATEST: Duration = Duration::from_millis(25);
+
 /// Whether too much time passed between asking for a slot and being ready to send.
 pub(super) fn is_late(asked: Instant, now: Instant, guard: Duration) -> bool {
     now.saturating_duration_since(asked) > guard / 2
@@ -108,8 +117,25 @@ pub(super) fn is_late(asked: Instant, now: Instant, guard: Duration) -> bool {
 
 impl InFlight {
     /// When a call on an open connection has certainly arrived; `None` where only the answer tells.
-    pub fn arrives_by(&self) -> Option<Instant> {
+    fn arrives_by(&self) -> Option<Instant> {
         self.passage.guard.map(|guard| self.sent + guard)
+    }
+
+    /// Waits until a call on an open connection has certainly arrived, for ever where only the answer tells. `false` as soon as
+    /// the process is found to have stood still: it may not have written the call before, and only the answer tells then.
+    pub async fn guard_passes(&self) -> bool {
+        let Some(end) = self.arrives_by() else { return pending().await };
+        let guard = end - self.sent;
+        let mut seen = self.sent;
+        while seen < end {
+            let next = end.min(seen + guard / LOOKS);
+            sleep_until(next).await;
+            seen = Instant::now();
+            if seen > next + LATEST.min(guard / LATENESS) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Until when the call may be written, as known now: afterwards the slot may be another's, and the call has to be

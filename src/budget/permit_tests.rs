@@ -180,3 +180,23 @@ async fn a_hundred_who_wait_never_hold_more_permits_than_there_are_slots() {
         assert_eq!(budget.standing().sent, 75);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_passes_on_time() {
+    let start = Instant::now();
+    let in_flight = budget_of(1).permit().await.send().unwrap();
+    assert!(in_flight.guard_passes().await);
+    assert_eq!(start.elapsed(), GUARD);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_is_not_believed_once_the_process_stood_still_before_it_passed() {
+    for (runs, stands_still) in [(0, 40), (0, 90), (0, 5000), (30, 40), (60, 39), (85, 5000)] {
+        let in_flight = budget_of(1).permit().await.send().unwrap();
+        let mut passes = Box::pin(in_flight.guard_passes());
+        let early = timeout(milliseconds(runs), &mut passes).await;
+        assert!(early.is_err(), "{early:?} after {runs} ms");
+        advance(milliseconds(stands_still)).await;
+        assert!(!passes.await, "stood still for {stands_still} ms after {runs} ms");
+    }
+}

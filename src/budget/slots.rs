@@ -24,6 +24,7 @@ pub(super) enum NoSlot {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Slots {
     all: Vec<Slot>,
     per: Duration,
@@ -33,6 +34,7 @@ pub(super) struct Slots {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Slot {
     fence: u64,
     state: State,
@@ -141,6 +143,16 @@ impl Slots {
             })
             .collect();
         foresee(&mut free, cycle, turns, now)
+    }
+
+    /// How long each slot is still held; `None` where its call's end is not known.
+    #[cfg(test)]
+    pub(super) fn held_for(&self, now: Instant) -> Vec<Option<Duration>> {
+        let left = |slot: &Slot| match slot.state {
+            State::Free(at) => Some(at.saturating_duration_since(now)),
+            State::Held | State::Sent(_) => None,
+        };
+        self.all.iter().map(left).collect()
     }
 
     fn slot(&mut self, ticket: Ticket) -> Option<&mut Slot> {

@@ -165,5 +165,7 @@ impl Expiry<Question, Held> for Usefulness {
 }
 
 #[cfg(test)]
+mod freshness_tests;
+#[cfg(test)]
 #[path = "cache_tests.rs"]
 mod tests;

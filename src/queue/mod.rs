@@ -11,6 +11,8 @@ mod dispatch;
 mod fake;
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod queue_tests;
 mod replicas;
 mod seat;
 mod turns;

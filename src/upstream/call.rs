@@ -27,8 +27,6 @@ use crate::telemetry::Trace;
 
 /// A few hundred regions of a hundred bytes make a large distribution.
 const LARGEST_ANSWER: usize = 1024 * 1024;
-/// A timer of a process that runs is hardly ever later than this.
-const PUNCTUAL: Duration = Duration::from_millis(25);
 /// A timer that is this late is not the upstream's doing.
 const STANDSTILL: Duration = Duration::from_secs(1);
 const OPERATION: &str = "ListOperationDistribution";
@@ -215,19 +213,16 @@ impl Upstream {
         read
     }
 
-    /// Lets the slot's second begin when the guard has passed, if no connection had to be opened meanwhile. Waking late
-    /// means that this process stood still, and may not have written the call before: then only the answer tells.
+    /// Lets the slot's second begin when the guard has passed, if no connection had to be opened meanwhile and this process
+    /// did not stand still: it may not have written the call before.
     async fn watch<T>(&self, in_flight: &InFlight, opened: u64, exchange: impl Future<Output = T>) -> T {
         tokio::pin!(exchange);
-        if let Some(arrives_by) = in_flight.arrives_by() {
-            tokio::select! {
-                biased;
-                ended = &mut exchange => return ended,
-                () = sleep_until(arrives_by) => {
-                    let on_time = Instant::now() <= arrives_by + PUNCTUAL;
-                    if on_time && self.connection.opened() == opened {
-                        in_flight.arrived();
-                    }
+        tokio::select! {
+            biased;
+            ended = &mut exchange => return ended,
+            punctual = in_flight.guard_passes() => {
+                if punctual && self.connection.opened() == opened {
+                    in_flight.arrived();
                 }
             }
         }

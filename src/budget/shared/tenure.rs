@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::claim::micros;
 use super::Shared;
+use super::claim::micros;
 use super::terms::Ending;
 use crate::budget::permit::Tenure;
 use crate::budget::slots::Ticket;
