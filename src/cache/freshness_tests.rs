@@ -92,6 +92,7 @@ proptest! {
             max_bytes: 1 << 20,
             recent_ttl: milliseconds(recent_ttl),
             stale_if_error: milliseconds(stale_if_error),
+            stale_if_slow: Duration::from_secs(2),
         };
         let (cache, elsewhere) = (Cache::new(config.clone()), Cache::new(config));
         let mut model: HashMap<usize, Noted> = HashMap::new();

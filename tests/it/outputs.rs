@@ -164,6 +164,7 @@ async fn broken_reloads(files: &Files, good: &str, operator: &Asker, outputs: &m
 }
 
 async fn redis() -> Redis {
+    let settings = "rdbcompression no".to_owned();
     let mut redis = Redis::new(Options { password: Some(REDIS), settings, ..Options::default() });
     redis.start().await;
     redis
@@ -197,7 +198,6 @@ fn written_down(good: &str, certificates: &Certificates) -> Files {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_output_of_a_whole_run_holds_a_secret() {
     let mut outputs = Outputs(Vec::new());
-    let settings = "rdbcompression no".to_owned();
     let redis = redis().await;
     let mut monitor = Command::new("redis-cli");
     let monitor =

@@ -239,9 +239,9 @@ impl Next<'_> {
         self.by(what, None, |world, now| {
             let lost = world.calls.remove(call);
             if arrived {
-                world.slots.arrived(lost.ticket, now)
+                world.slots.arrived(lost.ticket, now);
             } else {
-                world.slots.lost(lost.ticket, now)
+                world.slots.lost(lost.ticket, now);
             }
             world.on_the_wire.extend(written);
         });

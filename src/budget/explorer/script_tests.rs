@@ -154,7 +154,10 @@ fn modelled(moves: &[Move]) -> (Vec<serde_json::Value>, Vec<String>) {
         let mut holds = shown(hash.run_id.map(i64::from));
         for fields in &hash.slots {
             let owner = fields.owner.map_or("-", |owner| REPLICAS[usize::from(owner)]);
-            holds += &format!(" {owner} {} {}", shown(fields.fence), shown(fields.until));
+            for field in [owner, &shown(fields.fence), &shown(fields.until)] {
+                holds.push(' ');
+                holds.push_str(field);
+            }
         }
         said.push(format!("{answer} | {holds}"));
     }

@@ -25,6 +25,7 @@ fn one_process(guard: Option<u8>) -> Local {
 }
 
 /// Nothing breaks, and once nothing fails any more a slot is given within so many ticks.
+#[expect(clippy::print_stdout, reason = "the figures and the stories are what it is run for")]
 fn holds(name: &str, protocol: &impl Protocol, patience: u32) {
     let start = Instant::now();
     let Explored { states, steps, story, patience: waited } = explore(protocol);
@@ -39,6 +40,7 @@ fn replicas_hold(name: &str, protocol: &Shared) {
 }
 
 /// The shortest story of an arrival too many.
+#[expect(clippy::print_stdout, reason = "the figures and the stories are what it is run for")]
 fn breaks(name: &str, protocol: &impl Protocol) {
     let Explored { states, story, .. } = explore(protocol);
     let story = story.unwrap_or_else(|| panic!("{name}: nothing was found in {states} states"));

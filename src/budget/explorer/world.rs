@@ -127,7 +127,7 @@ impl World {
         self.replicas.iter_mut().flat_map(|replica| {
             let won = match &mut replica.seeking {
                 Seeking::Won { slot, fence, .. } => Some((*slot, fence)),
-                _ => None,
+                Seeking::Nothing => None,
             };
             won.into_iter().chain(replica.calls.iter_mut().map(|call| (call.slot, &mut call.fence)))
         })
