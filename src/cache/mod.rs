@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
+use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Store;
 
@@ -85,7 +86,8 @@ impl Cache {
     pub fn hold(&self, question: &Question, answer: Answer, rules: &query::Config) -> Held {
         let lifetime = freshness::lifetime(&answer, question.settles_at(rules), self.config.recent_ttl);
         let held = Held { answer, lifetime };
-        self.store.insert(question.clone(), held.clone());
+        // Like `adopt` by way of the entry, so that the two take turns.
+        self.store.entry_by_ref(question).and_upsert_with(|_| held.clone());
         held
     }
 
@@ -96,10 +98,11 @@ impl Cache {
 
     /// Holds what another replica fetched, unless what is held is as new.
     pub fn adopt(&self, question: &Question, held: Held) {
-        let older = |known: &Held| known.answer.fetched_at() < held.answer.fetched_at();
-        if self.store.get(question).is_none_or(|known| older(&known)) {
-            self.store.insert(question.clone(), held);
-        }
+        // In one step: a newer one may come between a look and a change.
+        self.store.entry_by_ref(question).and_compute_with(|known| match known {
+            Some(known) if known.value().answer.fetched_at() >= held.answer.fetched_at() => Op::Nop,
+            _ => Op::Put(held),
+        });
     }
 
     /// For how long from its fetching an answer may be of use; `None` for good.

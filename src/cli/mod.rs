@@ -27,14 +27,14 @@ const ABOUT: &str = "An authenticated caching gateway that lets every team query
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failure, 2 wrong usage, 78 bad configuration.\n\n\
     New here? `sluice demo` needs nothing and shows everything.";
 
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "sluice", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),

@@ -15,7 +15,7 @@ use crate::telemetry::{Config, Format};
 /// Point a gateway at it with SLUICE_UPSTREAM__ENDPOINT. GET /_simulator/arrivals lists what arrived,
 /// GET /_simulator/worst-window says how many calls came within one second, POST and DELETE /_simulator/faults order
 /// and lift faults while it runs.
-#[derive(Debug, clap::Args)]
+#[derive(clap::Args)]
 #[command(after_help = orders())]
 pub(super) struct Simulate {
     /// Where to listen

@@ -13,8 +13,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Credentials;
 
-/// What is signed.
-#[derive(Clone, Copy, Debug)]
+/// What is signed. The headers may hold a session token, so it cannot be printed.
+#[derive(Clone, Copy)]
 pub struct Draft<'a> {
     /// `GET`, `POST`.
     pub method: &'a str,
@@ -34,8 +34,9 @@ pub struct Draft<'a> {
     pub service: &'a str,
 }
 
-/// The two texts a signed request needs besides its headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The two texts a signed request needs besides its headers. They let whoever has them make the call, so they cannot be
+/// printed.
+#[derive(PartialEq, Eq)]
 pub struct Signed {
     /// The escaped, sorted query.
     pub query: String,

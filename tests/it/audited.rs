@@ -28,7 +28,7 @@ fn files(upstream: &Simulator, audit: &str) -> Files {
         "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\ndrain = \"0s\"\n\
          [budget]\nper = \"100ms\"\nguard = \"50ms\"\n[cache]\nrecent_ttl = \"1s\"\n[audit]\nfile = \"{audit}\"\n\
          [upstream]\nendpoint = \"{}\"\naccess_key_id = \"{access_key_id}\"\nsecret_access_key = \"{secret_access_key}\"\n\
-         timeout = \"2s\"\n{ISSUER_AND_TENANT}",
+         timeout = \"2s\"\nbreaker_faults = 0\n{ISSUER_AND_TENANT}",
         upstream.endpoint()
     ))
 }
