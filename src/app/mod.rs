@@ -18,7 +18,7 @@ use crate::budget::{self, Budget};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
-use crate::edge::{self, Admin, Listener, NotReloaded, Readiness, Reloaded, Reloads as _, Stop, Tls};
+use crate::edge::{self, Admin, Listener, NotReloaded, Readiness, Reloaded, Reloads as _, Serves, Stop, Tls};
 use crate::fleet::Fleet;
 use crate::pipeline::{Parts, Pipeline, Policy};
 use crate::store::{Keeper, Refused};
@@ -106,6 +106,8 @@ pub enum StartFault {
     Store(#[from] Refused),
 }
 
+/// Connections to the admin listener: of probes, a Prometheus, and people.
+const MOST_OPERATORS: usize = 128;
 /// Time for those who wait to read that their turn will not come.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
@@ -140,16 +142,26 @@ impl Gateway {
         }));
         let readiness = Readiness::default();
         let router = edge::public(Arc::clone(&pipeline), &config.server, readiness.clone());
-        let reloader =
-            Arc::new(Reloader::new(source, resolved, Arc::clone(&pipeline), tls.clone(), telemetry.log, clock.clone()));
+        let reloader = Arc::new(Reloader::new(
+            source,
+            resolved,
+            Arc::clone(&pipeline),
+            tls.clone(),
+            telemetry.log.clone(),
+            clock.clone(),
+        ));
         let reloads = Arc::<Reloader>::clone(&reloader);
         let shown = Admin { pipeline: Arc::clone(&pipeline), readiness: readiness.clone(), clock, began, reloads };
         let encrypts = tls.is_some();
         // What is under way when turns are no longer given is at most one call from its end.
         let last_answers = pipeline.call_time() + LAST_WORDS;
+        let max_connections = config.server.max_connections;
+        let to_callers = Serves { router, tls, max_connections, telemetry: Some(telemetry) };
+        let to_operators =
+            Serves { router: shown.router(), tls: None, max_connections: MOST_OPERATORS, telemetry: None };
         let listeners = [
-            Listening::on(|stop| public.0.serve(router, tls, stop, last_answers)),
-            Listening::on(|stop| admin.0.serve(shown.router(), None, stop, LAST_WORDS)),
+            Listening::on(|stop| public.0.serve(to_callers, stop, last_answers)),
+            Listening::on(|stop| admin.0.serve(to_operators, stop, LAST_WORDS)),
         ];
         let running = Arc::clone(&pipeline);
         let dispatcher = tokio::spawn(async move {

@@ -10,12 +10,13 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::header::ORIGIN;
+use http::header::{CONTENT_TYPE, ORIGIN};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::body;
 use super::metrics::metrics;
 use super::reload::{self, Reloads};
 use super::revoke::revoke;
@@ -73,6 +74,7 @@ impl Admin {
             .route("/auth/revoke", post(revoke))
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_so)
+            .layer(middleware::from_fn(body::whole))
             .layer(middleware::from_fn(not_from_pages))
             .with_state(self)
     }
@@ -102,7 +104,9 @@ pub(super) fn carried_out(reach: Reach) -> Response {
 
 /// A request to this listener that is not carried out, and why.
 pub(super) fn refused(status: StatusCode, detail: &str) -> Response {
-    (status, Json(json!({ "detail": detail }))).into_response()
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
+    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 async fn nothing_here() -> Response {

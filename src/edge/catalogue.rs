@@ -7,6 +7,7 @@ use http::{HeaderName, StatusCode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each is explained in its entry")]
 pub enum Code {
+    MalformedRequest,
     InvalidParameter,
     Unauthorized,
     InsufficientScope,
@@ -18,6 +19,7 @@ pub enum Code {
     OutsideHorizon,
     WindowInFuture,
     RateLimited,
+    HeadTooLarge,
     InternalError,
     UpstreamError,
     BudgetExhausted,
@@ -84,7 +86,8 @@ const UPSTREAM_REQUEST_ID: Member = Member {
 pub const MEMBERS: [Member; 6] = [PARAMETER, LIMIT, EARLIEST, LATEST, UPSTREAM_CODE, UPSTREAM_REQUEST_ID];
 
 /// Every code, in the order of the statuses.
-pub const CATALOGUE: [Code; 21] = [
+pub const CATALOGUE: [Code; 23] = [
+    Code::MalformedRequest,
     Code::InvalidParameter,
     Code::Unauthorized,
     Code::InsufficientScope,
@@ -96,6 +99,7 @@ pub const CATALOGUE: [Code; 21] = [
     Code::OutsideHorizon,
     Code::WindowInFuture,
     Code::RateLimited,
+    Code::HeadTooLarge,
     Code::InternalError,
     Code::UpstreamError,
     Code::BudgetExhausted,
@@ -117,13 +121,15 @@ impl Code {
             Self::OutsideHorizon => &[EARLIEST],
             Self::WindowInFuture => &[LATEST],
             Self::UpstreamError => &[UPSTREAM_CODE, UPSTREAM_REQUEST_ID],
-            Self::Unauthorized
+            Self::MalformedRequest
+            | Self::Unauthorized
             | Self::InsufficientScope
             | Self::AppNotFound
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::TargetTooLong
             | Self::RateLimited
+            | Self::HeadTooLarge
             | Self::InternalError
             | Self::BudgetExhausted
             | Self::BudgetUnavailable
@@ -150,9 +156,11 @@ impl Code {
             | Self::Overloaded
             | Self::Draining
             | Self::UpstreamTimeout => Some(RETRY_AFTER),
-            Self::InvalidParameter
+            Self::MalformedRequest
+            | Self::InvalidParameter
             | Self::AppNotFound
             | Self::NotFound
+            | Self::HeadTooLarge
             | Self::TargetTooLong
             | Self::WindowTooLong
             | Self::OutsideHorizon
@@ -171,6 +179,13 @@ impl Code {
     #[expect(clippy::too_many_lines, reason = "one table, read as a table")]
     pub const fn entry(self) -> Entry {
         match self {
+            Self::MalformedRequest => Entry {
+                slug: "malformed-request",
+                status: StatusCode::BAD_REQUEST,
+                title: "The request breaks a rule of HTTP",
+                meaning: "The head cannot be understood, or could be understood in two ways: `Host` is missing, repeated or not a host, the target names another host, there is a `Transfer-Encoding`, or a `GET` or `HEAD` announces a body. `detail` says which. The connection is closed, so that nothing of it is taken for another request.",
+                remedy: "Use a common HTTP client, and have proxies in front pass on the head as it came. Where `detail` says that the port speaks TLS, write `https://`.",
+            },
             Self::InvalidParameter => Entry {
                 slug: "invalid-parameter",
                 status: StatusCode::BAD_REQUEST,
@@ -247,6 +262,13 @@ impl Code {
                 title: "The tenant sends too many requests",
                 meaning: "The tenant's own request rate is exceeded. This counts requests to the gateway, held answers included, and has nothing to do with the upstream's limit.",
                 remedy: "Wait for `Retry-After` seconds. `RateLimit-Policy` tells the rate.",
+            },
+            Self::HeadTooLarge => Entry {
+                slug: "head-too-large",
+                status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                title: "The head of the request is too large",
+                meaning: "A request may have 100 headers, of 64 KiB together over HTTP/1.1 and 48 KiB over HTTP/2.",
+                remedy: "Leave out what the gateway has no use for; cookies are the usual reason.",
             },
             Self::InternalError => Entry {
                 slug: "internal-error",

@@ -24,6 +24,8 @@ pub struct Config {
     pub token_headers: TokenHeaders,
     /// Requests under way at a time.
     pub max_in_flight: usize,
+    /// Connections to the public listener at a time.
+    pub max_connections: usize,
     /// What the public listener shows where it speaks TLS.
     pub certificate: Option<Certificate>,
 }
@@ -38,6 +40,7 @@ impl Config {
         let admin_listen = section.parsed("admin_listen", address);
         let drain = section.duration("drain", Duration::ZERO..=Duration::from_secs(3600));
         let max_in_flight = section.integer("max_in_flight", 1..=1_000_000);
+        let max_connections = section.integer("max_connections", 1..=1_000_000);
         let cors_origins = section.texts("cors_origins").and_then(|origins| {
             let parsed: Result<Vec<_>, _> = origins.iter().map(|text| origin(text)).collect();
             parsed.map_err(|fault| section.reject("cors_origins", fault)).ok()
@@ -56,6 +59,7 @@ impl Config {
             cors_origins: cors_origins?,
             token_headers: token_headers?,
             max_in_flight: usize::try_from(max_in_flight?).unwrap_or(usize::MAX),
+            max_connections: usize::try_from(max_connections?).unwrap_or(usize::MAX),
             certificate: certificate?,
         })
     }

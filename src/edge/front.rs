@@ -173,7 +173,7 @@ fn method(method: &Method) -> &str {
 }
 
 /// What every response carries; for a problem also the body, which names the request.
-fn finish(response: Response, request_id: &RequestId) -> Response {
+pub(super) fn finish(response: Response, request_id: &RequestId) -> Response {
     let body = response.extensions().get::<Problem>().map(|problem| problem.body(request_id.as_str()));
     let mut response = match body {
         None => response,

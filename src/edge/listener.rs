@@ -1,24 +1,35 @@
 //! The accept loop: connections with bounds and time-outs, and a drain that finishes what is under way.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tower::ServiceExt as _;
 
+use super::gate::{self, Answer};
+use super::pace::{Bounds, Overdue, Pace};
+use super::problem::Problem;
+use super::refuser::Refuser;
 use super::tls::{HTTP_2, Tls};
-
-type Routes = TowerToHyperService<Router>;
+use super::wire::Wire;
+use crate::telemetry::Telemetry;
 
 /// What HTTP is spoken over.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -28,18 +39,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 #[derive(Debug)]
 pub struct Listener(TcpListener);
 
+/// What a listener serves, and to how many.
+#[derive(Debug)]
+pub struct Serves {
+    /// The routes.
+    pub router: Router,
+    /// Where it is given, nothing but TLS is spoken.
+    pub tls: Option<Tls>,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Where refusals are told that no route hears of.
+    pub telemetry: Option<Telemetry>,
+}
+
 /// Tells listeners to stop: sent once, to all.
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Receiver<bool>);
 
-/// For a whole head, counted from the end of the answer before it: idle connections go too.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// What all connections of a listener share.
+struct Desk {
+    router: Router,
+    tls: Option<Tls>,
+    refuser: Refuser,
+}
+
 const LARGEST_HEAD: usize = 64 * 1024;
+/// h2 refuses larger ones by itself, without a body: `gate` is stricter, so that up to here the refusal is a problem.
 const LARGEST_HEAD_2: u32 = 64 * 1024;
-/// For the hands to be shaken, and for a ping to be answered.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the hands to be shaken.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests under way on one HTTP/2 connection.
-const MOST_STREAMS: u32 = 256;
+const MOST_STREAMS: u32 = 100;
+/// Streams that were reset before they were looked at, and those that broke a rule, until the connection ends.
+const MOST_RESETS: usize = 20;
+const MOST_BROKEN: usize = 100;
+/// What h2 takes of a body, and holds of an answer, on one stream: nothing that is asked here has a body.
+const WINDOW: u32 = 65_535;
+const SEND_BUFFER: usize = 64 * 1024;
+/// Between telling a caller that the connection ends and ending it.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Connections at a time that are told why they are refused; the others are closed without a word.
+const MOST_REFUSED: usize = 64;
 /// Out of file handles: a pause lets some go.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,10 +108,15 @@ impl Listener {
         self.0.local_addr()
     }
 
-    /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most. With `tls` nothing
-    /// else is spoken.
-    pub async fn serve(self, router: Router, tls: Option<Tls>, mut stop: Stop, last_answers: Duration) {
-        let graceful = GracefulShutdown::new();
+    /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most.
+    pub async fn serve(self, serves: Serves, mut stop: Stop, last_answers: Duration) {
+        let Serves { router, tls, max_connections, telemetry } = serves;
+        let refuser = telemetry.map_or_else(Refuser::default, Refuser::telling);
+        let desk = Arc::new(Desk { router, tls, refuser });
+        let places = Arc::new(Semaphore::new(max_connections));
+        let standing = Arc::new(Semaphore::new(MOST_REFUSED));
+        // Nothing is sent: it ends when the last connection has dropped its half.
+        let (open, mut ended) = mpsc::channel::<Infallible>(1);
         loop {
             let stream = tokio::select! {
                 accepted = self.0.accept() => match accepted {
@@ -84,60 +129,172 @@ impl Listener {
                 },
                 () = stop.called() => break,
             };
-            let service = TowerToHyperService::new(router.clone());
-            let watcher = graceful.watcher();
-            let acceptor = tls.as_ref().map(Tls::acceptor);
-            let mut stopped = stop.clone();
-            tokio::spawn(async move {
-                let Some(acceptor) = acceptor else { return over_http_1(stream, service, watcher).await };
-                // Who has not shaken hands has asked nothing that could be finished.
-                let stream = tokio::select! {
-                    stream = encrypted(&acceptor, stream) => stream,
-                    () = stopped.called() => None,
-                };
-                match stream {
-                    Some(stream) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
-                        over_http_2(stream, service, watcher).await;
-                    }
-                    Some(stream) => over_http_1(stream, service, watcher).await,
-                    None => {}
-                }
-            });
+            let (desk, open) = (Arc::clone(&desk), open.clone());
+            if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    desk.serve(stream, stop).await;
+                    drop((place, open));
+                });
+            } else if let Ok(place) = Arc::clone(&standing).try_acquire_owned() {
+                tokio::spawn(async move {
+                    desk.turn_away(stream).await;
+                    drop((place, open));
+                });
+            }
         }
-        drop(self.0);
-        if timeout(last_answers, graceful.shutdown()).await.is_err() {
+        drop((self.0, open));
+        if timeout(last_answers, ended.recv()).await.is_err() {
             tracing::warn!("some connections were cut: they did not finish in time");
         }
     }
 }
 
-/// Shakes hands.
-async fn encrypted(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
-    match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => return Some(stream),
-        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-        Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+impl Desk {
+    async fn serve(self: Arc<Self>, stream: TcpStream, mut stop: Stop) {
+        let pace = Pace::new(Bounds::SERVED, Instant::now());
+        let Some(acceptor) = self.tls.as_ref().map(Tls::acceptor) else {
+            return self.over_http_1(stream, pace, stop).await;
+        };
+        // Who has not shaken hands has asked nothing that could be finished.
+        let stream = tokio::select! {
+            stream = self.encrypted(&acceptor, stream) => stream,
+            () = stop.called() => None,
+        };
+        match stream {
+            Some(stream) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
+                self.over_http_2(stream, pace, stop).await;
+            }
+            Some(stream) => self.over_http_1(stream, pace, stop).await,
+            None => {}
+        }
     }
-    None
+
+    /// Shakes hands.
+    async fn encrypted(&self, acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let shaken = timeout(HANDSHAKE_TIMEOUT, async {
+            let mut first = [0];
+            stream.peek(&mut first).await?;
+            // A method's first letter, where TLS begins with a byte of 22.
+            if first.iter().all(u8::is_ascii_uppercase) {
+                self.tell(stream, Problem::plain_text()).await?;
+                return Ok(None);
+            }
+            acceptor.accept(stream).await.map(Some)
+        });
+        match shaken.await {
+            Ok(Ok(stream)) => return stream,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+        }
+        None
+    }
+
+    /// Says why a connection is one too many; under TLS it cannot be said without shaking hands, which would cost more
+    /// than the answer.
+    async fn turn_away(&self, stream: TcpStream) {
+        if self.tls.is_none() {
+            // What cannot be said in time, or to nobody any more, need not be.
+            let _told = timeout(HANDSHAKE_TIMEOUT, self.tell(stream, Problem::too_many_connections())).await;
+        }
+    }
+
+    /// Writes a problem to who has asked nothing yet, and closes.
+    async fn tell(&self, stream: TcpStream, problem: Problem) -> io::Result<()> {
+        let mut wire = Wire::of_frames(stream, Pace::new(Bounds::SERVED, Instant::now()));
+        wire.write_all(&self.refuser.in_words(problem)).await?;
+        wire.shutdown().await
+    }
+
+    async fn over_http_1(self: Arc<Self>, stream: impl Stream, pace: Pace, stop: Stop) {
+        let wire = Wire::of_heads(stream, pace.clone(), self.refuser.clone());
+        let service = service_fn(|request| self.answer(request, &pace));
+        let mut http = http1::Builder::new();
+        // `pace` counts the time of heads, which hyper would count from the end of the answer before.
+        http.header_read_timeout(None).max_header_size(LARGEST_HEAD).max_buf_size(LARGEST_HEAD);
+        let connection = http.serve_connection(TokioIo::new(wire), service);
+        watched(connection, http1::Connection::graceful_shutdown, &pace, stop).await;
+    }
+
+    async fn over_http_2(self: Arc<Self>, stream: impl Stream, pace: Pace, stop: Stop) {
+        let wire = Wire::of_frames(stream, pace.clone());
+        let turns = pace.clone();
+        let service = service_fn(move |request| {
+            let (desk, pace) = (Arc::clone(&self), turns.clone());
+            async move { desk.answer(request, &pace).await }
+        });
+        let mut http = http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            .max_concurrent_streams(MOST_STREAMS)
+            .max_header_list_size(LARGEST_HEAD_2)
+            .max_pending_accept_reset_streams(MOST_RESETS)
+            .max_local_error_reset_streams(MOST_BROKEN)
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .max_send_buf_size(SEND_BUFFER);
+        let connection = http.serve_connection(TokioIo::new(wire), service);
+        watched(connection, http2::Connection::graceful_shutdown, &pace, stop).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>, pace: &Pace) -> Result<http::Response<Answer>, Infallible> {
+        let (head, body) = request.into_parts();
+        let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
+        let turn = pace.begin(has_body);
+        let response = if let Some(problem) = gate::broken_rule(&head, has_body) {
+            self.refuser.refuse(problem, &head)
+        } else {
+            let request = Request::from_parts(head, Body::new(body));
+            let mut response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+            if has_body {
+                gate::closes(&mut response, version);
+            }
+            response
+        };
+        Ok(response.map(|body| Answer::new(body, turn.answers())))
+    }
 }
 
-async fn over_http_1(stream: impl Stream, service: Routes, watcher: Watcher) {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
-    ended(watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await);
+/// Serves a connection to its end, or to the end of patience with it. `leave` has it take no more requests.
+async fn watched<C>(connection: C, leave: impl Fn(Pin<&mut C>), pace: &Pace, mut stop: Stop)
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let (mut connection, mut stopped, mut stops) = (pin!(connection), pin!(stop.called()), false);
+    let (mut timer, mut farewell) = (pin!(sleep_until(Instant::now())), None);
+    std::future::poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(ended(result));
+            }
+            if !stops && stopped.as_mut().poll(cx).is_ready() {
+                stops = true;
+                leave(connection.as_mut());
+                continue;
+            }
+            let Some((at, why)) = pace.due() else { return Poll::Pending };
+            let at = farewell.filter(|_| why == Overdue::Idle).unwrap_or(at);
+            // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
+            if timer.is_elapsed() || timer.deadline() > at {
+                timer.as_mut().reset(at);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() < at {
+                continue;
+            }
+            if why != Overdue::Idle || farewell.is_some() {
+                tracing::debug!(?why, "a connection was closed");
+                return Poll::Ready(());
+            }
+            farewell = Some(Instant::now() + FAREWELL);
+            leave(connection.as_mut());
+        }
+    })
+    .await;
 }
 
-async fn over_http_2(stream: impl Stream, service: Routes, watcher: Watcher) {
-    let mut http = http2::Builder::new(TokioExecutor::new());
-    http.timer(TokioTimer::new())
-        .max_concurrent_streams(MOST_STREAMS)
-        .max_header_list_size(LARGEST_HEAD_2)
-        .keep_alive_interval(Some(HEAD_TIMEOUT))
-        .keep_alive_timeout(HANDSHAKE_TIMEOUT);
-    ended(watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await);
-}
-
-fn ended(result: Result<(), hyper::Error>) {
+fn ended(result: hyper::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(%error, "a connection ended badly");
     }

@@ -5,6 +5,7 @@
 mod admin;
 mod apps;
 mod bearer;
+mod body;
 mod catalogue;
 mod config;
 mod distribution;
@@ -14,12 +15,15 @@ mod etag;
 mod front;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod gate;
 mod listener;
 mod metrics;
 mod openapi;
+mod pace;
 mod pages;
 mod problem;
 mod rate_limit;
+mod refuser;
 mod reload;
 mod request_id;
 mod revoke;
@@ -28,11 +32,12 @@ mod terms;
 mod tls;
 mod token_headers;
 mod visitor;
+mod wire;
 
 pub use self::admin::{Admin, Readiness};
 pub use self::catalogue::{CATALOGUE, Code};
 pub use self::config::Config;
-pub use self::listener::{Listener, Stop};
+pub use self::listener::{Listener, Serves, Stop};
 pub use self::reload::{ConfigStanding, NotReloaded, Reloaded, Reloads};
 pub use self::router::public;
 pub use self::tls::{Certificate, Tls};

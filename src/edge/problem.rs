@@ -67,6 +67,19 @@ impl Problem {
         Self::new(Code::MethodNotAllowed, "method_not_allowed", Blame::Caller, detail).header(ALLOW, allow)
     }
 
+    pub(super) fn malformed(detail: &'static str) -> Self {
+        Self::new(Code::MalformedRequest, "malformed", Blame::Caller, detail)
+    }
+
+    pub(super) fn plain_text() -> Self {
+        Self::malformed("This port speaks TLS, and the request came without: write https:// in place of http://.")
+    }
+
+    pub(super) fn head_too_large() -> Self {
+        let detail = "The head may have 100 headers, 64 KiB over HTTP/1.1 and 48 KiB over HTTP/2.";
+        Self::new(Code::HeadTooLarge, "head_too_large", Blame::Caller, detail)
+    }
+
     pub(super) fn target_too_long() -> Self {
         let detail = "The path may have 2048 bytes and the query 4096.";
         Self::new(Code::TargetTooLong, "target_too_long", Blame::Caller, detail)
@@ -74,6 +87,11 @@ impl Problem {
 
     pub(super) fn overloaded() -> Self {
         let detail = "The gateway has as many requests under way as it takes. Come back in a moment.";
+        Self::new(Code::Overloaded, "overloaded", Blame::Gateway, detail).retry_after(SOON)
+    }
+
+    pub(super) fn too_many_connections() -> Self {
+        let detail = "The gateway has as many connections open as it takes. Come back in a moment.";
         Self::new(Code::Overloaded, "overloaded", Blame::Gateway, detail).retry_after(SOON)
     }
 
@@ -85,6 +103,10 @@ impl Problem {
     pub(super) fn internal() -> Self {
         let detail = "The gateway failed. Give the request id to the platform team.";
         Self::new(Code::InternalError, "internal_error", Blame::Gateway, detail)
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.code.entry().status.as_u16()
     }
 
     pub(super) fn label(&self) -> &'static str {

@@ -21,7 +21,14 @@ type Responses = BTreeMap<String, RefOr<Response>>;
 pub(super) const PROBLEM: &str = "Problem";
 
 /// What any request can meet, whatever it is for.
-const EVERYWHERE: [Code; 4] = [Code::MethodNotAllowed, Code::TargetTooLong, Code::InternalError, Code::Overloaded];
+const EVERYWHERE: [Code; 6] = [
+    Code::MalformedRequest,
+    Code::MethodNotAllowed,
+    Code::TargetTooLong,
+    Code::HeadTooLarge,
+    Code::InternalError,
+    Code::Overloaded,
+];
 /// Where a caller has to be known. `invalid-parameter` is about `Sluice-Tenant`.
 const OF_CALLERS: [Code; 5] =
     [Code::InvalidParameter, Code::Unauthorized, Code::InsufficientScope, Code::RateLimited, Code::KeysUnavailable];

@@ -30,7 +30,9 @@ async fn a_certificate_can_be_changed_while_connections_are_open() {
     };
     let kept = asker(&old, 1);
     assert_eq!(kept.ask("app-0", &settled_day(0)).await.status, 200);
-    assert!(served.asker.try_ask("app-0", &settled_day(0)).await.is_err(), "nothing but TLS is spoken");
+    let plain = served.asker.ask("app-0", &settled_day(0)).await;
+    assert_eq!((plain.status, &*plain.problem()), (400, "malformed-request"), "nothing but TLS is spoken");
+    assert!(plain.text.contains("https://"), "{plain:?}");
     install(&new, served.files.path("").as_path());
     served.reload().await;
     assert_eq!(asker(&new, 0).ask("app-0", &settled_day(0)).await.status, 200);

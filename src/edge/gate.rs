@@ -1,0 +1,152 @@
+//! What a request has to be before any route sees it: rules of HTTP that hyper leaves to its users, the same for HTTP/1 and
+//! HTTP/2. Where two readers of one message could understand it differently, it is refused.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Version};
+use hyper::body::{Frame, SizeHint};
+
+use super::pace::Turn;
+use super::problem::Problem;
+
+/// Headers of one HTTP/2 request; hyper holds HTTP/1 to as many.
+const MOST_HEADERS: usize = 100;
+/// Their names, values and 32 bytes for each, as HTTP/2 counts: below the bound beyond which h2 refuses without a body.
+const LARGEST_LIST: usize = 48 * 1024;
+
+/// Whether a request breaks a rule, and with what. `has_body` is what the framing says.
+pub(super) fn broken_rule(head: &Parts, has_body: bool) -> Option<Problem> {
+    let Parts { method, headers, version, .. } = head;
+    if *version > Version::HTTP_11 && !fits(headers) {
+        return Some(Problem::head_too_large());
+    }
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Some(Problem::malformed("Transfer-Encoding is not taken here: no request has a body that needs it."));
+    }
+    if *method == Method::CONNECT {
+        return Some(Problem::method_not_allowed(METHODS));
+    }
+    // An asterisk asks about the server as a whole.
+    if head.uri.path() == "*" {
+        return Some(if *method == Method::OPTIONS {
+            Problem::method_not_allowed(METHODS)
+        } else {
+            Problem::malformed("The target * goes with OPTIONS alone; send a path.")
+        });
+    }
+    if let Err(detail) = host(head) {
+        return Some(Problem::malformed(detail));
+    }
+    if (*method == Method::GET || *method == Method::HEAD) && has_body {
+        return Some(Problem::malformed("GET and HEAD take no body: send neither one nor its Content-Length."));
+    }
+    None
+}
+
+/// What the routes take.
+pub(super) const METHODS: &str = "GET, HEAD";
+
+fn fits(headers: &HeaderMap) -> bool {
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    headers.len() <= MOST_HEADERS && size <= LARGEST_LIST
+}
+
+/// Whom the request is for, said once and in one way.
+fn host(head: &Parts) -> Result<(), &'static str> {
+    let mut named = head.headers.get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    if second.is_some() {
+        return Err("Host stands more than once; send it once.");
+    }
+    let header = first.map(|value| value.to_str().ok().and_then(authority).ok_or(NO_HOST)).transpose()?;
+    let Some(target) = head.uri.authority() else {
+        return header.map(|_| ()).ok_or("Host is missing; send it once.");
+    };
+    // The target in its absolute form, or `:authority`.
+    let target = authority(target.as_str()).ok_or(NO_HOST)?;
+    if head.version <= Version::HTTP_11
+        && !head.uri.scheme_str().is_some_and(|scheme| matches!(scheme, "http" | "https"))
+    {
+        return Err("The target is of another scheme than http and https; send a path.");
+    }
+    match header {
+        Some(header) if !same(&header, &target) => {
+            Err("Host and the target name different hosts; send a path and one Host.")
+        }
+        None if head.version <= Version::HTTP_11 => Err("Host is missing; send it once."),
+        _ => Ok(()),
+    }
+}
+
+const NO_HOST: &str = "Host is not a host and at most a port.";
+
+/// A host and at most a port: nobody's name, and nothing that ends it early.
+fn authority(text: &str) -> Option<Authority> {
+    let sound = |authority: &Authority| {
+        let host = authority.host();
+        let rest = authority.as_str().strip_prefix(host)?;
+        let port = rest.is_empty()
+            || rest.strip_prefix(':').is_some_and(|port| {
+                port.is_empty() || port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit())
+            });
+        let named =
+            host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'[' | b']' | b':'));
+        (!host.is_empty() && named && port).then_some(())
+    };
+    text.parse::<Authority>().ok().filter(|authority| sound(authority).is_some())
+}
+
+fn same(one: &Authority, other: &Authority) -> bool {
+    one.host().eq_ignore_ascii_case(other.host()) && one.port_u16() == other.port_u16()
+}
+
+/// Whether the head announces a body. An HTTP/2 request without a length may have one all the same.
+pub(super) fn has_body(head: &Parts, ended: bool) -> bool {
+    match head.headers.get(CONTENT_LENGTH) {
+        Some(length) => length.as_bytes().iter().any(|digit| *digit != b'0'),
+        None => !ended,
+    }
+}
+
+/// What is left of a body would be taken for the next request by whoever counts differently.
+pub(super) fn closes(response: &mut Response, version: Version) {
+    if version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// An answer's body, which ends its request's turn.
+#[derive(Debug)]
+pub(super) struct Answer {
+    body: Body,
+    _turn: Turn,
+}
+
+impl Answer {
+    pub(super) fn new(body: Body, turn: Turn) -> Self {
+        Self { body, _turn: turn }
+    }
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,5 @@
+//! Callers that mean harm, or whose programs do: bytes that are no HTTP, connections that are slow, paths that are not
+//! straight, requests that would cost much.
+
+mod raw;
+mod speaking;
