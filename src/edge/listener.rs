@@ -76,8 +76,6 @@ const MOST_BROKEN: usize = 100;
 /// What h2 takes of a body, and holds of an answer, on one stream: nothing that is asked here has a body.
 const WINDOW: u32 = 65_535;
 const SEND_BUFFER: usize = 64 * 1024;
-/// Between telling a caller that the connection ends and ending it.
-const FAREWELL: Duration = Duration::from_secs(1);
 /// Connections at a time that are told why they are refused; the others are closed without a word.
 const MOST_REFUSED: usize = 64;
 /// Out of file handles: a pause lets some go.
@@ -259,20 +257,21 @@ async fn watched<C>(connection: C, leave: impl Fn(Pin<&mut C>), pace: &Pace, mut
 where
     C: Future<Output = hyper::Result<()>>,
 {
-    let (mut connection, mut stopped, mut stops) = (pin!(connection), pin!(stop.called()), false);
-    let (mut timer, mut farewell) = (pin!(sleep_until(Instant::now())), None);
+    let (mut connection, mut stopped, mut timer) =
+        (pin!(connection), pin!(stop.called()), pin!(sleep_until(Instant::now())));
+    let mut leaves = false;
     std::future::poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended(result));
             }
-            if !stops && stopped.as_mut().poll(cx).is_ready() {
-                stops = true;
+            if !leaves && stopped.as_mut().poll(cx).is_ready() {
+                leaves = true;
+                pace.leaves();
                 leave(connection.as_mut());
                 continue;
             }
             let Some((at, why)) = pace.due() else { return Poll::Pending };
-            let at = farewell.filter(|_| why == Overdue::Idle).unwrap_or(at);
             // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
             if timer.is_elapsed() || timer.deadline() > at {
                 timer.as_mut().reset(at);
@@ -283,11 +282,12 @@ where
             if Instant::now() < at {
                 continue;
             }
-            if why != Overdue::Idle || farewell.is_some() {
+            if leaves || why != Overdue::Idle {
                 tracing::debug!(?why, "a connection was closed");
                 return Poll::Ready(());
             }
-            farewell = Some(Instant::now() + FAREWELL);
+            leaves = true;
+            pace.leaves();
             leave(connection.as_mut());
         }
     })
@@ -306,3 +306,7 @@ fn ready(stream: TcpStream) -> TcpStream {
     }
     stream
 }
+
+#[cfg(test)]
+#[path = "listener_tests.rs"]
+mod tests;

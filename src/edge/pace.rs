@@ -16,6 +16,8 @@ pub(super) struct Bounds {
     pub(super) head: Duration,
     /// Without a request under way.
     pub(super) idle: Duration,
+    /// Likewise, once no more are taken.
+    pub(super) farewell: Duration,
     /// While the caller takes nothing of what is written.
     pub(super) stall: Duration,
     /// For the caller to take one answer whole.
@@ -30,6 +32,7 @@ impl Bounds {
         first: Duration::from_secs(8),
         head: Duration::from_secs(5),
         idle: Duration::from_secs(50),
+        farewell: Duration::from_secs(1),
         stall: Duration::from_secs(8),
         answer: Duration::from_secs(60),
         given_up: 100,
@@ -72,6 +75,8 @@ struct State {
     thinking: usize,
     /// The answers under way, oldest first.
     answering: VecDeque<(u64, Instant)>,
+    /// No more requests are taken: what is quiet goes soon.
+    leaves: bool,
     begun: u64,
     answered: u64,
     given_up: u64,
@@ -96,6 +101,7 @@ impl Pace {
             blocked_since: None,
             thinking: 0,
             answering: VecDeque::new(),
+            leaves: false,
             begun: 0,
             answered: 0,
             given_up: 0,
@@ -148,6 +154,13 @@ impl Pace {
         Turn { pace: self.clone(), answer: None }
     }
 
+    /// No more requests are taken.
+    pub(super) fn leaves(&self) {
+        let mut state = self.state();
+        state.leaves = true;
+        state.idle_until = Instant::now() + self.bounds.farewell;
+    }
+
     /// When patience ends and with what, as it stands now; `None` while it is on us.
     pub(super) fn due(&self) -> Option<(Instant, Overdue)> {
         let state = self.state();
@@ -156,11 +169,13 @@ impl Pace {
         }
         let stall = state.blocked_since.map(|since| (since + self.bounds.stall, Overdue::Stall));
         let answer = state.answering.front().map(|(_, since)| (*since + self.bounds.answer, Overdue::Answer));
+        // The last words may still have to be taken.
+        let last_words = if state.leaves && state.blocked_since.is_some() { self.bounds.stall } else { Duration::ZERO };
         let quiet = state.is_quiet().then(|| match state.head_since {
             // The first head has to be whole while the connection is new, however late it began.
             Some(since) if state.is_new() => ((since + self.bounds.head).min(state.idle_until), Overdue::Head),
             Some(since) => (since + self.bounds.head, Overdue::Head),
-            None => (state.idle_until, Overdue::Idle),
+            None => (state.idle_until + last_words, Overdue::Idle),
         });
         [stall, answer, quiet].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
@@ -205,7 +220,8 @@ impl Drop for Turn {
             }
         }
         if state.is_quiet() {
-            state.idle_until = Instant::now() + self.pace.bounds.idle;
+            let Bounds { idle, farewell, .. } = self.pace.bounds;
+            state.idle_until = Instant::now() + if state.leaves { farewell } else { idle };
         }
     }
 }

@@ -1,5 +1,10 @@
 //! Callers that mean harm, or whose programs do: bytes that are no HTTP, connections that are slow, paths that are not
 //! straight, requests that would cost much.
 
+mod encrypted;
+
+mod places;
 mod raw;
+mod served;
+mod slow;
 mod speaking;

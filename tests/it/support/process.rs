@@ -122,6 +122,7 @@ impl Process {
         Self { child, output }
     }
 
+    /// Its id as the system has it.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
