@@ -170,11 +170,6 @@ impl Code {
         }
     }
 
-    /// The code with this slug.
-    pub fn find(slug: &str) -> Option<Self> {
-        CATALOGUE.into_iter().find(|code| code.entry().slug == slug)
-    }
-
     /// What is said of it.
     #[expect(clippy::too_many_lines, reason = "one table, read as a table")]
     pub const fn entry(self) -> Entry {

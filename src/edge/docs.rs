@@ -42,7 +42,7 @@ static DOCS: LazyLock<Document> = LazyLock::new(|| Document::page(PAGE.to_owned(
 /// A page that renders this description
 #[utoipa::path(get, path = "/docs", operation_id = "getDocs", tag = "documentation", params(Traced), responses(OfPage))]
 pub(super) async fn docs(headers: HeaderMap) -> Response {
-    DOCS.answer(&headers)
+    DOCS.answer(&headers).await
 }
 
 /// A part of the page
@@ -57,7 +57,10 @@ pub(super) async fn docs(headers: HeaderMap) -> Response {
 pub(super) async fn asset(path: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
     let name = path.map(|Path(name)| name).unwrap_or_default();
     let document = DOCUMENTS.iter().find(|(known, _)| *known == name);
-    document.map_or_else(|| Problem::not_found().into_response(), |(_, document)| document.answer(&headers))
+    match document {
+        Some((_, document)) => document.answer(&headers).await,
+        None => Problem::not_found().into_response(),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What is the same for everybody until the next version: pages, their parts and the description.
 
-use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::codings::Coded;
 use super::etag;
 
 /// Bytes with their tag, kept by browsers for a while.
@@ -14,7 +14,7 @@ pub(super) struct Document {
     content_type: &'static str,
     policy: Option<&'static str>,
     tag: String,
-    body: Bytes,
+    body: Coded,
 }
 
 /// Short, so that the parts of a page are not long of different versions.
@@ -23,7 +23,7 @@ const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 impl Document {
     pub(super) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        Self { content_type, policy: None, tag: etag::tag_of(&body), body }
+        Self { content_type, policy: None, tag: etag::tag_of(&body), body: Coded::new(body) }
     }
 
     /// A page, and what it may load.
@@ -31,11 +31,11 @@ impl Document {
         Self { policy: Some(policy), ..Self::new("text/html; charset=utf-8", html) }
     }
 
-    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
+    pub(super) async fn answer(&self, request: &HeaderMap) -> Response {
         let mut response = if etag::is_held(request, &self.tag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
-            let mut response = Body::from(self.body.clone()).into_response();
+            let mut response = self.body.answer(request).await;
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
             response
         };

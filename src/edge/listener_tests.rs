@@ -129,7 +129,8 @@ async fn an_answer_in_drops_is_cut_within_about_a_minute_even_where_frames_go_on
         sleep(SECOND).await;
     }
     assert!((2000..20_000).contains(&taken), "{taken}");
-    assert!(caller.ends().await <= 65);
+    // What the pipe holds is taken in drops too.
+    assert!(caller.ends().await <= 75);
     // Its window is 65,535 bytes, and is not opened any further; pings keep the frames going.
     let mut caller = Caller::over(true, 1 << 20);
     caller.says(REQUEST_2).await;

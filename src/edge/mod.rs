@@ -7,6 +7,7 @@ mod apps;
 mod bearer;
 mod body;
 mod catalogue;
+mod codings;
 mod config;
 mod distribution;
 mod docs;

@@ -1,11 +1,13 @@
 //! `/problems/<code>`: where `type` leads. A page for people, with nothing on it but what the catalogue says.
 
+use std::sync::LazyLock;
+
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 
-use super::catalogue::{CATALOGUE, Code, Entry};
+use super::catalogue::{CATALOGUE, Entry};
 use super::document::Document;
 use super::openapi::{CodePath, OfCode, OfPage, Traced};
 use super::problem::Problem;
@@ -27,10 +29,10 @@ const POLICY: &str =
 )]
 pub(super) async fn problem(path: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Response {
     let slug = path.map(|Path(slug)| slug).unwrap_or_default();
-    Code::find(&slug).map_or_else(
-        || Problem::not_found().into_response(),
-        |code| Document::page(page(&code.entry()), POLICY).answer(&headers),
-    )
+    match PAGES.iter().find(|(known, _)| *known == slug) {
+        Some((_, page)) => page.answer(&headers).await,
+        None => Problem::not_found().into_response(),
+    }
 }
 
 /// All problems
@@ -43,6 +45,14 @@ pub(super) async fn problem(path: Result<Path<String>, PathRejection>, headers: 
     responses(OfPage)
 )]
 pub(super) async fn problems(headers: HeaderMap) -> Response {
+    INDEX.answer(&headers).await
+}
+
+static PAGES: LazyLock<Vec<(&str, Document)>> = LazyLock::new(|| {
+    let of = |entry: Entry| (entry.slug, Document::page(page(&entry), POLICY));
+    CATALOGUE.iter().map(|code| of(code.entry())).collect()
+});
+static INDEX: LazyLock<Document> = LazyLock::new(|| {
     let items: Vec<_> = CATALOGUE
         .iter()
         .map(|code| {
@@ -51,8 +61,8 @@ pub(super) async fn problems(headers: HeaderMap) -> Response {
         })
         .collect();
     let html = document("Problems", &format!("<h1>Problems</h1><ul>{}</ul>", items.concat()));
-    Document::page(html, POLICY).answer(&headers)
-}
+    Document::page(html, POLICY)
+});
 
 fn page(entry: &Entry) -> String {
     let Entry { slug, status, title, meaning, remedy } = entry;

@@ -128,8 +128,20 @@ impl Problem {
             instance: request_id,
             members: &self.members,
         };
-        serde_json::to_vec(&body).expect("text and numbers always serialise")
+        inert(serde_json::to_vec(&body).expect("text and numbers always serialise"))
     }
+}
+
+/// A body may name a parameter as the caller wrote it. What would be markup to a reader that takes JSON for a page is
+/// written by its number, which means the same in every string and stands nowhere else.
+fn inert(json: Vec<u8>) -> Vec<u8> {
+    if !json.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&')) {
+        return json;
+    }
+    let number = |byte: u8| {
+        if matches!(byte, b'<' | b'>' | b'&') { format!("\\u00{byte:02x}").into_bytes() } else { vec![byte] }
+    };
+    json.into_iter().flat_map(number).collect()
 }
 
 #[derive(Serialize)]

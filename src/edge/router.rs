@@ -9,7 +9,6 @@ use axum::{Router, middleware};
 use http::header::{AGE, ETAG, HeaderName, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,7 +23,7 @@ use super::rate_limit::RateLimits;
 use super::request_id::X_REQUEST_ID;
 use super::token_headers::TokenHeaders;
 use super::visitor::{VariesByTenant, visitor};
-use super::{apps, distribution, docs, etag, openapi, pages};
+use super::{apps, codings, distribution, docs, etag, openapi, pages};
 use crate::pipeline::Pipeline;
 
 /// What the handlers share.
@@ -64,7 +63,7 @@ pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) ->
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(front_layer, front))
-        .layer(CompressionLayer::new())
+        .layer(codings::small())
         .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);
     // Without origins there is nothing to add: the layer would answer every OPTIONS.

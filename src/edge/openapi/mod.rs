@@ -69,7 +69,7 @@ pub(super) fn document(description: &OpenApi) -> Document {
     responses(OfDocument)
 )]
 pub(super) async fn openapi(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    shared.description.answer(&headers)
+    shared.description.answer(&headers).await
 }
 
 #[cfg(test)]

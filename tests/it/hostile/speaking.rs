@@ -85,10 +85,9 @@ pub(super) fn answers(mut words: &[u8], heads: &[usize]) -> Result<Vec<Said>, St
         let mut answer = Said { status, headers: headers.ok_or_else(|| fault("no header"))?, body: Vec::new() };
         let mut rest = &words[end + 4..];
         let length: usize = answer.header("content-length").parse().unwrap_or(0);
-        if !answer.header("transfer-encoding").is_empty() {
-            return Err(fault("an answer in chunks"));
-        }
-        if !heads.contains(&said.len()) && status != 304 {
+        if answer.header("transfer-encoding") == "chunked" {
+            (answer.body, rest) = chunks(rest).ok_or_else(|| fault("chunks that do not end"))?;
+        } else if !heads.contains(&said.len()) && status != 304 {
             answer.body = rest.get(..length).ok_or_else(|| fault("a body that is cut"))?.to_vec();
             rest = &rest[length..];
         }
@@ -96,4 +95,19 @@ pub(super) fn answers(mut words: &[u8], heads: &[usize]) -> Result<Vec<Said>, St
         words = rest;
     }
     Ok(said)
+}
+
+/// A body in chunks, and what stands behind it.
+fn chunks(mut words: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut body = Vec::new();
+    loop {
+        let end = words.windows(2).position(|part| part == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&words[..end]).ok()?, 16).ok()?;
+        let chunk = words.get(end + 2..end + 2 + length)?;
+        body.extend(chunk);
+        words = words[end + 2 + length..].strip_prefix(b"\r\n")?;
+        if length == 0 {
+            return Some((body, words));
+        }
+    }
 }
