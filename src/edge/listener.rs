@@ -24,6 +24,7 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::gate::{self, Answer};
+use super::handles;
 use super::pace::{Bounds, Overdue, Pace};
 use super::problem::Problem;
 use super::refuser::Refuser;
@@ -111,7 +112,7 @@ impl Listener {
         let Serves { router, tls, max_connections, telemetry } = serves;
         let refuser = telemetry.map_or_else(Refuser::default, Refuser::telling);
         let desk = Arc::new(Desk { router, tls, refuser });
-        let places = Arc::new(Semaphore::new(max_connections));
+        let places = Arc::new(Semaphore::new(handles::affordable(max_connections)));
         let standing = Arc::new(Semaphore::new(MOST_REFUSED));
         // Nothing is sent: it ends when the last connection has dropped its half.
         let (open, mut ended) = mpsc::channel::<Infallible>(1);
@@ -263,7 +264,8 @@ where
     std::future::poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended(result));
+                ended(result);
+                return Poll::Ready(());
             }
             if !leaves && stopped.as_mut().poll(cx).is_ready() {
                 leaves = true;

@@ -17,6 +17,7 @@ mod front;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod gate;
+mod handles;
 mod listener;
 mod metrics;
 mod openapi;

@@ -209,15 +209,12 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut state = self.pace.state();
-        match self.answer {
-            Some(answer) => {
-                state.answering.retain(|(other, _)| *other != answer);
-                state.answered += 1;
-            }
-            None => {
-                state.thinking -= 1;
-                state.given_up += 1;
-            }
+        if let Some(answer) = self.answer {
+            state.answering.retain(|(other, _)| *other != answer);
+            state.answered += 1;
+        } else {
+            state.thinking -= 1;
+            state.given_up += 1;
         }
         if state.is_quiet() {
             let Bounds { idle, farewell, .. } = self.pace.bounds;

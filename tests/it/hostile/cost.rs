@@ -96,7 +96,7 @@ async fn no_request_computes_longer_than_it_may() {
             let said = speak(served.public, request.as_bytes(), false, &[]).await;
             assert!(said.as_ref().is_ok_and(|said| said.len() == 1 && said[0].status < 500), "{name}: {said:?}");
         }
-        dearest = dearest.max(((served.computed() - before) / EACH, name));
+        dearest = dearest.max((served.computed().since(before) / EACH, name));
         assert!(dearest.0 <= MOST_COMPUTED, "{dearest:?}");
     }
 }

@@ -7,6 +7,7 @@ mod frames;
 mod http2;
 mod paths;
 mod places;
+mod rates;
 mod raw;
 mod served;
 mod slow;

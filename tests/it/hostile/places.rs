@@ -19,7 +19,7 @@ async fn one_connection_too_many_is_told_so_and_operators_are_answered_all_the_w
         held.push(stream);
     }
     // Accepted in the order of their coming, and so are these.
-    for request in [&b""[..], b"GET /apps HTTP/1.1\r\nHost: a\r\n\r\n", &[b'a'; 200_000]] {
+    for request in [&b""[..], b"GET /apps HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(200_000).as_bytes()] {
         let said = speak(served.public, request, false, &[]).await.unwrap();
         assert_eq!((said.len(), said[0].status), (1, 503));
         assert_eq!((&*said[0].problem(), said[0].header("retry-after")), ("overloaded", "1"));

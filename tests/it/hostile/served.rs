@@ -64,10 +64,20 @@ impl Served {
 
     /// How long it has computed so far, for itself and for the system's work on its behalf. Linux counts hundredths of a
     /// second there.
-    pub(super) fn computed(&self) -> Duration {
+    pub(super) fn computed(&self) -> Computed {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
         let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Duration::from_millis(ticks * 10)
+        Computed(ticks)
+    }
+}
+
+/// Hundredths of a second, since the process began.
+#[derive(Clone, Copy)]
+pub(super) struct Computed(u64);
+
+impl Computed {
+    pub(super) fn since(self, before: Self) -> Duration {
+        Duration::from_millis((self.0 - before.0) * 10)
     }
 }
