@@ -29,7 +29,7 @@ pub(super) struct Bounds {
 impl Bounds {
     /// Slow connections go within 10 s, idle ones within 60 s.
     pub(super) const SERVED: Self = Self {
-        first: Duration::from_secs(8),
+        first: Duration::from_secs(7),
         head: Duration::from_secs(5),
         idle: Duration::from_secs(50),
         farewell: Duration::from_secs(1),

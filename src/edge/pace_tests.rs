@@ -26,7 +26,7 @@ fn the_bounds_are_those_that_are_promised() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_says_nothing_goes_soon_and_one_that_was_used_later() {
     let pace = pace();
-    assert_eq!(due(&pace), Some((8, Overdue::Idle)));
+    assert_eq!(due(&pace), Some((7, Overdue::Idle)));
     let turn = pace.begin(false);
     assert_eq!(due(&pace), None, "nobody is late while the gateway thinks");
     advance(30 * SECOND).await;
@@ -55,7 +55,7 @@ async fn a_head_that_drips_is_timed_from_its_first_byte() {
 #[tokio::test(start_paused = true)]
 async fn the_first_head_has_to_be_whole_while_the_connection_is_new() {
     let pace = pace();
-    advance(7 * SECOND).await;
+    advance(6 * SECOND).await;
     pace.heard();
     assert_eq!(due(&pace), Some((1, Overdue::Head)));
 }
