@@ -274,14 +274,14 @@ where
                 continue;
             }
             let Some((at, why)) = pace.due() else { return Poll::Pending };
-            // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
-            if timer.is_elapsed() || timer.deadline() > at {
-                timer.as_mut().reset(at);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() < at {
+            if at > Instant::now() {
+                // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
+                if timer.is_elapsed() || timer.deadline() > at {
+                    timer.as_mut().reset(at);
+                }
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
                 continue;
             }
             if leaves || why != Overdue::Idle {

@@ -317,3 +317,30 @@ async fn streams_beyond_the_bound_are_refused_and_the_others_answered() {
     let refused = heard.reset.iter().filter(|(_, why)| *why == 7).count();
     assert_eq!((heard.answered.len(), refused), (100, 50), "{:?}", heard.gone);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_are_taken_up_and_then_given_up_end_the_connection() {
+    let served = Served::start("", true).await;
+    let mut stream = shake_hands(served.public, served.certificates.as_ref().unwrap(), "h2").await;
+    let bearer = format!("Bearer {}", served.token);
+    let _closed = stream.write_all(&opening()).await;
+    let mut sent = 0;
+    for (place, id) in (0..400).zip(streams()) {
+        // Of another day each, so that none is answered before it is given up.
+        let (from, to) = settled_day(place % 25);
+        let path = format!("/apps/app-0/distribution?from={from}&to={to}&dim=country");
+        let question = request(id, &get(&path, &[("authorization", &bearer)]));
+        if stream.write_all(&question).await.is_err() {
+            break;
+        }
+        // Each is taken up by itself, so that h2 has no reset to count that came before.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if stream.write_all(&frame(RST_STREAM, 0, id, &8_u32.to_be_bytes())).await.is_err() {
+            break;
+        }
+        sent += 1;
+    }
+    let heard = hear(&mut stream, QUIET).await;
+    assert!(heard.closed && (100..390).contains(&sent), "after {sent}: {heard:.300?}");
+    assert_eq!(served.asker.get("/apps").await.status, 200);
+}
