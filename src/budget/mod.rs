@@ -26,6 +26,8 @@ use tokio::time::Instant;
 pub use self::config::{Config, GuardRule};
 pub use self::permit::{InFlight, Late, Permit};
 pub(crate) use self::shared::FLIGHT_LEASE;
+#[cfg(test)]
+pub(crate) use self::turn::OrderedLine;
 pub(crate) use self::turn::stride;
 pub use self::turn::{Bid, Floor, Named, Order, Turn};
 

@@ -183,7 +183,9 @@ impl<K: Clone + Eq + Hash> Turns<K> {
             .iter()
             .filter_map(|(tenant, place)| {
                 let line = self.lines.get(tenant)?;
-                let ahead = line.waiting.range(..place).count() + line.elsewhere;
+                // Who stands first has waited the longest of all, elsewhere included, and is bid for by that.
+                let elsewhere = if *place > 0 { line.elsewhere } else { 0 };
+                let ahead = line.waiting.range(..place).count() + elsewhere;
                 Some(self.count(tenant, line.pass, line.stride(), ahead))
             })
             .min()

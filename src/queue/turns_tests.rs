@@ -269,3 +269,16 @@ fn tenants_that_went_quiet_are_forgotten() {
     assert!(!turns.is_empty());
     assert!(turns.lines.len() < 40, "{} lines remembered", turns.lines.len());
 }
+
+#[test]
+fn a_retry_is_not_foreseen_behind_what_waits_elsewhere() {
+    let mut turns = Turns::default();
+    for number in 0..3 {
+        turns.stand(&number, &tenant(0), 1);
+    }
+    let line = crate::budget::OrderedLine { tenant: tenant(0), pass: 0, weight: 1, elsewhere: 10 };
+    turns.align(&Order { present: 0, lines: vec![line] });
+    turns.stand_first(&99, &tenant(0), 1);
+    assert_eq!(turns.turns_before(&99), Some(0), "it has waited the longest, here and elsewhere");
+    assert_eq!(turns.turns_before(&0), Some(11), "who came in turn may have to wait for all that came elsewhere");
+}
