@@ -96,6 +96,12 @@ fn process(admin: &Admin, registry: &mut Registry) {
     registry.register("build", "The version that runs", Info::new(labels));
     let help = "Whether traffic should come here, as /readyz says";
     gauge(registry, "ready", help, u8::from(readiness(admin).ready));
+    let alive = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    gauge(registry, "tasks", "Tasks that have not ended; one for each connection, and those that always run", alive);
+    // Not every system tells.
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        gauge(registry, "open_files", "File descriptors in use, connections among them", open.count());
+    }
 }
 
 fn budget(admin: &Admin, registry: &mut Registry) {
