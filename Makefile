@@ -12,7 +12,7 @@ IMAGE ?= sluice
 VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help demo test explore programs check fmt lint doc deny chart alerts image-lint openapi fuzz advisories release image clean
+.PHONY: help demo test explore soak fuzz programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -25,6 +25,10 @@ test: programs $(PROVIDER)  ## all tests; installs what they run besides our own
 
 explore:         ## every state that the slots can come to, with more replicas and faults than the tests look at
 	$(CARGO) test --release --locked --lib budget::explorer -- --include-ignored --nocapture --test-threads 1
+
+# Optimised as it is shipped: what a debug build weighs and how long it takes says little.
+soak: programs   ## everything at once for MINUTES=10; SEED=n does the same again (docs/soak.md)
+	MINUTES=$(MINUTES) SEED=$(SEED) ONLY=$(ONLY) $(CARGO) test --locked --profile bench --test soak -- --ignored --nocapture
 
 programs:
 	command -v curl && command -v chromium || { apt-get update && apt-get install -y curl chromium; }

@@ -37,6 +37,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -47,6 +49,7 @@ pub use self::order::{NotAnOrder, ORDERS, Order};
 pub use self::settings::{RejectStatus, Settings, ThrottleAnswer};
 
 use self::desk::Desk;
+use self::question::Question;
 
 /// Binds the address of `settings` and serves in the background until the result is dropped.
 pub async fn start(settings: Settings) -> io::Result<Simulator> {
@@ -112,6 +115,13 @@ impl Handle {
     /// Every call seen so far, throttled and refused ones included, in the order they came.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.desk.log.arrivals()
+    }
+
+    /// What a call with this body would be answered at that moment, were it signed and within the limit: the `Data` of
+    /// the answer. `None` where it would be refused.
+    pub fn due(&self, body: &[u8], at: Timestamp) -> Option<Value> {
+        let question = Question::read(body, &self.desk.settings, at).ok()?;
+        serde_json::to_value(dataset::regions(&question, &self.desk.settings, at)).ok()
     }
 
     /// Orders a fault. Orders are offered each call in turn, and the first one to take it has it.

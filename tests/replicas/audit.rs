@@ -30,7 +30,7 @@ pub(crate) fn kept(fleet: &Fleet) -> Vec<Arrival> {
 }
 
 /// Every three arrivals that came within one window.
-fn crowded(arrivals: &[Arrival]) -> Vec<&[Arrival]> {
+pub(crate) fn crowded(arrivals: &[Arrival]) -> Vec<&[Arrival]> {
     arrivals.windows(3).filter(|three| three[2].at.abs_diff(three[0].at) < PER).collect()
 }
 
@@ -95,9 +95,13 @@ pub(crate) fn jain(turns: &[usize]) -> f64 {
 
 /// No call arrived after the first moment and before the second.
 pub(crate) fn quiet(fleet: &Fleet, from: Duration, to: Duration) {
-    let arrivals = fleet.upstream.arrivals();
-    let early: Vec<_> = arrivals.iter().filter(|arrival| arrival.at > from && arrival.at < to).collect();
+    let early = between(&fleet.upstream.arrivals(), from, to);
     assert!(early.is_empty(), "sent between {from:?} and {to:?}: {early:#?}");
+}
+
+/// The arrivals after the first moment and before the second.
+pub(crate) fn between(arrivals: &[Arrival], from: Duration, to: Duration) -> Vec<Arrival> {
+    arrivals.iter().filter(|arrival| arrival.at > from && arrival.at < to).cloned().collect()
 }
 
 pub(crate) fn count(number: usize) -> f64 {

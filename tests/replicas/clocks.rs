@@ -5,23 +5,17 @@ use std::time::Duration;
 use sluice::simulator::Settings;
 
 use crate::audit::{Pardon, judge, kept};
+use crate::faketime::off_by;
 use crate::load::Load;
 use crate::plan::{Plan, upstream};
 use crate::redis::Redis;
 use crate::{turn, within};
 
-/// An environment in which the wall clock is this far off. Intervals are measured by the other clock, which stays right.
-fn clock(offset: &str) -> Vec<(&'static str, String)> {
-    let library = format!("/usr/lib/{}-linux-gnu/faketime/libfaketimeMT.so.1", std::env::consts::ARCH);
-    assert!(std::fs::exists(&library).unwrap(), "libfaketime is not installed");
-    vec![("LD_PRELOAD", library), ("FAKETIME", offset.to_owned()), ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned())]
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_whose_clocks_are_an_hour_ahead_and_an_hour_behind_share_the_budget_all_the_same() {
     let _turn = turn().await;
     let redis = Redis::running().await;
-    let environment = [Vec::new(), clock("+1h"), clock("-1h")];
+    let environment = [Vec::new(), off_by("+1h"), off_by("-1h")];
     // Dates are beside the point here, so the upstream takes them all.
     let upstream = Settings { skew: Duration::from_secs(2 * 3600), ..upstream(Duration::from_millis(10)) };
     let fleet = Plan { upstream, environment, ..Plan::sharing(&redis) }.start().await;

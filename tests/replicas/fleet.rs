@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use sluice::auth::Shape;
+use sluice::auth::{NewToken, Shape};
 use sluice::simulator::{Arrival, Simulator};
 use tokio::time::Instant;
 
@@ -31,6 +31,8 @@ pub(crate) struct Replica {
     files: Files,
     environment: Vec<(&'static str, String)>,
     process: Option<Process>,
+    /// What processes that have ended had printed.
+    past: Vec<String>,
 }
 
 /// Upstream, replicas and keys.
@@ -48,8 +50,14 @@ pub(crate) struct Fleet {
 
 impl Replica {
     pub(crate) fn new(public: u16, admin: u16, files: Files, environment: Vec<(&'static str, String)>) -> Self {
-        Self { public, admin, files, environment, process: None }
+        Self { public, admin, files, environment, process: None, past: Vec::new() }
     }
+}
+
+/// Makes a token good for clocks that are up to two hours ahead or behind.
+pub(crate) fn good_for_hours(token: &mut NewToken<'_>) {
+    token.issued_at = now() - SignedDuration::from_hours(2);
+    token.ttl = Duration::from_secs(6 * 3600);
 }
 
 impl Fleet {
@@ -87,15 +95,19 @@ impl Fleet {
 
     /// `kill -9`.
     pub(crate) fn kill(&mut self, replica: usize) {
-        // Dropping a process kills it and waits for its end.
-        self.replicas[replica].process = None;
+        let replica = &mut self.replicas[replica];
+        if let Some(process) = replica.process.take() {
+            replica.past.push(process.killed());
+        }
     }
 
     /// Asks a replica to stop, and waits until it has.
     pub(crate) async fn stop(&mut self, replica: usize) {
-        let mut process = self.replicas[replica].process.take().unwrap();
+        let replica = &mut self.replicas[replica];
+        let mut process = replica.process.take().unwrap();
         process.signal("TERM");
         assert_eq!(process.ended().await, Some(0), "{}", process.printed());
+        replica.past.push(process.killed());
     }
 
     pub(crate) fn signal(&self, replica: usize, name: &str) {
@@ -110,6 +122,19 @@ impl Fleet {
     /// What a running replica has logged.
     pub(crate) fn log(&self, replica: usize) -> String {
         self.replicas[replica].process.as_ref().unwrap().printed()
+    }
+
+    /// What each process of a replica has printed, the first process first.
+    #[allow(dead_code, reason = "not every binary of the tests accounts for its processes")]
+    pub(crate) fn logs(&self, replica: usize) -> Vec<String> {
+        let Replica { past, process, .. } = &self.replicas[replica];
+        past.iter().cloned().chain(process.as_ref().map(Process::printed)).collect()
+    }
+
+    /// The id of a replica's process.
+    #[allow(dead_code, reason = "not every binary of the tests accounts for its processes")]
+    pub(crate) fn process_id(&self, replica: usize) -> u32 {
+        self.replicas[replica].process.as_ref().unwrap().id()
     }
 
     /// Waits until every replica has found its Redis.
@@ -172,10 +197,14 @@ impl Fleet {
 
     /// A token that replicas accept whose clocks are up to two hours ahead or behind.
     pub(crate) fn token(&self, tenant: &'static str) -> String {
+        self.token_as(|token| token.tenant = tenant)
+    }
+
+    /// The same, after `change` has had its way with it.
+    pub(crate) fn token_as(&self, change: impl FnOnce(&mut NewToken<'_>)) -> String {
         self.key.token_as(ISSUER, None, &Shape::default(), |token| {
-            token.tenant = tenant;
-            token.issued_at = now() - SignedDuration::from_hours(2);
-            token.ttl = Duration::from_secs(6 * 3600);
+            good_for_hours(token);
+            change(token);
         })
     }
 

@@ -17,6 +17,8 @@ mod redis;
 #[path = "../it/support/proxy.rs"]
 mod proxy;
 
+mod waiting;
+mod faketime;
 mod plan;
 mod fleet;
 mod load;
@@ -32,27 +34,13 @@ mod rolling;
 mod sharing;
 mod stampede;
 
-use std::time::Duration;
-
 use support::{certificates, port};
 use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::{Instant, sleep};
+use waiting::within;
 
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Waits until no other test of this binary is under way. Each takes this first and holds it to its end.
 async fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().await
-}
-
-/// Waits until `look` finds something; gives it up with these words after `limit`.
-async fn within<T>(limit: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
-        sleep(Duration::from_millis(25)).await;
-    }
 }

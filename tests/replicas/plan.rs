@@ -23,6 +23,10 @@ pub(crate) struct Plan {
     pub(crate) timeout: Duration,
     /// TOML over the defaults. May not repeat the sections of `Fleet`.
     pub(crate) toml: &'static str,
+    /// TOML after all sections: more of those that can be there several times.
+    pub(crate) more: String,
+    /// Lines of each `[[tenants]]`, by its name.
+    pub(crate) tenant_toml: fn(&str) -> &'static str,
     /// Files beside the configuration.
     pub(crate) files: Vec<(&'static str, String)>,
     /// For each replica what it finds in its environment.
@@ -37,6 +41,8 @@ impl Default for Plan {
             max_wait: Duration::from_secs(5),
             timeout: Duration::from_secs(2),
             toml: "",
+            more: String::new(),
+            tenant_toml: |_| "requests_per_second = 100000\nburst = 100000",
             files: Vec::new(),
             environment: Default::default(),
         }
@@ -126,6 +132,7 @@ issuer = "{ISSUER}"
 audiences = ["sluice"]
 public_key = """{pem}"""
 {tenants}
+{more}
 "#,
             toml = self.toml,
             per = millis(PER),
@@ -133,14 +140,14 @@ public_key = """{pem}"""
             max_wait = millis(self.max_wait),
             timeout = millis(self.timeout),
             pem = key.0.public_pem,
-            tenants = TENANTS.map(tenant).concat(),
+            tenants = TENANTS.map(|name| tenant(name, (self.tenant_toml)(name))).concat(),
+            more = self.more,
         )
     }
 }
 
-fn tenant(name: &str) -> String {
+fn tenant(name: &str, lines: &str) -> String {
     let app = |number| format!(r#"{{ name = "app-{number}", app_id = "{}" }}"#, app_id(name, number));
     let apps: Vec<_> = (0..APPS).map(app).collect();
-    let rate = "requests_per_second = 100000\nburst = 100000";
-    format!("[[tenants]]\nid = \"{name}\"\n{rate}\napps = [{}]\n", apps.join(", "))
+    format!("[[tenants]]\nid = \"{name}\"\n{lines}\napps = [{}]\n", apps.join(", "))
 }

@@ -9,7 +9,12 @@ pub(crate) fn settled_week() -> (String, String) {
 
 /// The settled day that ended `back` days before yesterday: 0 to 27.
 pub(crate) fn settled_day(back: i64) -> (String, String) {
-    (date(back + 2), date(back + 1))
+    settled_days(back, 1)
+}
+
+/// So many settled days of which the last ended `back` days before yesterday: together at most 28.
+pub(crate) fn settled_days(back: i64, days: i64) -> (String, String) {
+    (date(back + 1 + days), date(back + 1))
 }
 
 /// A day that ended an hour ago, and so is still moving.

@@ -15,6 +15,8 @@ mod provider;
 pub(crate) use asking::{Asker, Reply};
 pub(crate) use browser::{Shown, Site};
 pub(crate) use certificates::Certificates;
+#[allow(unused_imports, reason = "not every binary of the tests asks for that many windows")]
+pub(crate) use days::settled_days;
 pub(crate) use days::{moving_day, now, settled_day, settled_week};
 pub(crate) use house::{APPS_PER_TENANT, House, Plan, RESOURCE, TENANTS, app_id};
 pub(crate) use key::Key;

@@ -153,6 +153,18 @@ impl Process {
         assert!(sent.success());
     }
 
+    #[allow(dead_code, reason = "not every binary of the tests accounts for its processes")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a crash would, if it has not ended by itself; gives everything that it printed.
+    #[allow(dead_code, reason = "not every binary of the tests accounts for its processes")]
+    pub(crate) fn killed(mut self) -> String {
+        self.end();
+        self.printed()
+    }
+
     /// Sets a limit of a running process, as `prlimit` names it: `soft:hard`.
     pub(crate) fn limit(&self, resource: &str, limit: &str) {
         let pid = self.child.id().to_string();
@@ -170,12 +182,16 @@ impl Process {
         }
         panic!("it does not end:\n{}", self.printed());
     }
+
+    fn end(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
+        self.end();
     }
 }
