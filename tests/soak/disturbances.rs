@@ -20,6 +20,7 @@ const STANDSTILL: Duration = Duration::from_millis(3500);
 const FELT: Duration = Duration::from_secs(4);
 /// Until a change must be in force everywhere.
 const IN_FORCE: Duration = Duration::from_secs(12);
+const BAD: &str = "this is no configuration\n";
 const GUEST: &str = "guest";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +219,6 @@ impl House {
 
     async fn bad_file(&mut self) {
         self.scene.story.tell("SIGHUP: a file that is no configuration, and the right one again");
-        const BAD: &str = "this is no configuration\n";
         self.reconfigure(|text| format!("{BAD}{text}"));
         self.comes(IN_FORCE, "a bad file that is not told", async || self.last_reload_is(false).await).await;
         self.reconfigure(|text| text.replace(BAD, ""));

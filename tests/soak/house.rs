@@ -153,7 +153,8 @@ impl House {
             write(format!("replica-{replica}.{RECORDS}"), self.records(replica));
         }
         let arrivals = self.fleet.upstream.arrivals();
-        write("arrivals.txt".to_owned(), arrivals.iter().map(|arrival| format!("{arrival:?}\n")).collect());
+        let lines: Vec<_> = arrivals.iter().map(|arrival| format!("{arrival:?}")).collect();
+        write("arrivals.txt".to_owned(), lines.join("\n"));
         directory
     }
 
