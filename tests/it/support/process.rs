@@ -153,11 +153,6 @@ impl Process {
         assert!(sent.success());
     }
 
-    #[allow(dead_code, reason = "not every binary of the tests accounts for its processes")]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Ends it as a crash would, if it has not ended by itself; gives everything that it printed.
     #[allow(dead_code, reason = "not every binary of the tests accounts for its processes")]
     pub(crate) fn killed(mut self) -> String {
