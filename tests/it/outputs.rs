@@ -1,5 +1,5 @@
-//! Every output of a whole run at trace level, searched for every secret: what is printed, answered, counted, exported, and
-//! told to the other replicas.
+//! Every output of a whole run at trace level, searched for every secret: what is printed, answered, counted, exported,
+//! recorded, and told to the other replicas.
 
 use std::path::Path;
 use std::process::Command;
@@ -90,6 +90,8 @@ secret_access_key_file = "secret"
 session_token = "{SESSION}"
 [budget]
 redis_url = "redis://:{REDIS}@127.0.0.1:{}"
+[audit]
+file = "audit.jsonl"
 [telemetry]
 log = "trace"
 otlp_endpoint = "{collector}"
@@ -274,6 +276,9 @@ async fn no_output_of_a_whole_run_holds_a_secret() {
         assert!(log.contains(module), "the log is not at trace level: {module} is missing");
     }
     outputs.add("the log", log);
+    let records = std::fs::read(files.path("audit.jsonl")).unwrap();
+    assert!(records.windows(9).any(|window| window == b"\"sending\""), "no call was recorded");
+    outputs.add("the record of calls", records);
     outputs.add("the traffic to Redis", monitor.printed());
     let spans = spans.lock().unwrap().clone();
     assert!(spans.windows(5).any(|window| window == b"/apps"), "no span was exported");

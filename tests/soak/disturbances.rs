@@ -257,6 +257,8 @@ impl House {
     }
 
     async fn clock(&mut self) {
+        // A refused call is signed anew and sent again, unless its callers have no patience left for another turn.
+        let begun = self.scene.weather.begin(Expected { codes: &["upstream-error"], ..Expected::default() });
         // One that the upstream still takes, two that it refuses, and back.
         for offset in ["+10m", "-1h", "+1h", "+0"] {
             self.scene.story.tell(&format!("the clock of replica {WITH_A_CLOCK} is set to {offset}"));
@@ -264,6 +266,7 @@ impl House {
             // It is noticed within three seconds.
             sleep(STANDSTILL).await;
         }
+        self.scene.weather.end(begun, FELT);
     }
 
     async fn publisher(&mut self) {
