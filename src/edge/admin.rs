@@ -25,7 +25,7 @@ use crate::auth::IssuerStanding;
 use crate::cache::Purge;
 use crate::clock::Clock;
 use crate::fleet::{self, Reach};
-use crate::model::AppId;
+use crate::model::{AppId, Object};
 use crate::pipeline::Pipeline;
 use crate::query;
 use crate::telemetry::milliseconds;
@@ -329,7 +329,7 @@ fn tell(purge: &Purge) {
 }
 
 fn read_purge(admin: &Admin, body: &[u8]) -> Result<Vec<Purge>, String> {
-    let body: PurgeBody = serde_json::from_slice(body).map_err(|_| {
+    let Object(body): Object<PurgeBody> = serde_json::from_slice(body).map_err(|_| {
         "the body is not understood; send {} for everything, or {\"app\":\"…\"}, with or without from and to".to_owned()
     })?;
     let window = match (&body.from, &body.to) {

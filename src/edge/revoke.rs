@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::admin::{Admin, carried_out, refused};
 use crate::auth::{self, LONGEST_NAME, Revocation, Target};
+use crate::model::Object;
 
 /// What to revoke: one of `jti`, `subject` and `tenant`.
 #[derive(Debug, Deserialize)]
@@ -57,7 +58,7 @@ fn tell(Revocation { issuer, target }: &Revocation) {
 }
 
 fn read(admin: &Admin, body: &[u8]) -> Result<Revocation, String> {
-    let body: Body = serde_json::from_slice(body).map_err(|_| USAGE.to_owned())?;
+    let Object(body): Object<Body> = serde_json::from_slice(body).map_err(|_| USAGE.to_owned())?;
     let policy = admin.pipeline.policy();
     if let Some(issuer) = body.issuer.as_deref().filter(|issuer| !policy.authenticator.knows(issuer)) {
         return Err(format!("no issuer {issuer:?} is configured; leave issuer out to mean all of them"));

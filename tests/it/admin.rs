@@ -73,6 +73,7 @@ async fn a_purge_that_is_not_understood_takes_nothing_and_says_why() {
     for (body, says) in [
         ("", "not understood"),
         ("[]", "not understood"),
+        ("[null,null,null]", "not understood"),
         ("{\"apps\":\"app-0\"}", "not understood"),
         ("{\"app\":\"none-such\"}", "no tenant has an app"),
         ("{\"app\":\"app-0\",\"from\":\"2026-11-01\"}", "both from and to"),
