@@ -108,6 +108,8 @@ pub enum StartFault {
 
 /// Connections to the admin listener: of probes, a Prometheus, and people.
 const MOST_OPERATORS: usize = 128;
+/// What the last call may take beyond its time: to be recorded before, to be held and told to the other replicas after.
+const LANDING: Duration = Duration::from_secs(2);
 /// Time for those who wait to read that their turn will not come.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
@@ -210,6 +212,7 @@ impl Gateway {
             () = hurry => tracing::info!("the drain was cut short"),
         }
         self.pipeline.give_up();
+        let last_landing = Instant::now() + self.pipeline.call_time() + LANDING;
         sleep(LAST_WORDS).await;
         for Listening { stop, task } in self.listeners {
             // The receiver is the listener; were it gone, there would be nothing to stop.
@@ -218,9 +221,13 @@ impl Gateway {
                 tracing::error!("a listener ended badly");
             }
         }
+        // A flight goes on without callers: one that was served a stale answer does not wait for the end.
+        if !self.pipeline.comes_to_rest(last_landing).await {
+            tracing::warn!("a call, or the word of its end to the other replicas, did not end in time");
+        }
         self.dispatcher.abort();
         self.follower.abort();
-        self.pipeline.flush_audit().await;
+        self.pipeline.close_audit().await;
         tracing::info!("stopped");
     }
 }

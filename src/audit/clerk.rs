@@ -21,8 +21,8 @@ pub(super) enum Order {
     Open { line: Vec<u8>, opened: Opened, done: oneshot::Sender<Opened> },
     /// A line that nobody waits for.
     Add(Vec<u8>),
-    /// Everything so far is to be durable.
-    Flush(oneshot::Sender<()>),
+    /// Everything so far is to be durable. With `last`, nothing is written any more.
+    Flush { done: oneshot::Sender<()>, last: bool },
 }
 
 /// How the writing stands, for whoever looks. Cloning shares it.
@@ -146,7 +146,7 @@ impl Clerk {
     /// Writes until nobody can order anything any more.
     pub(super) fn run(mut self) {
         loop {
-            let (orders, ended) = self.wait();
+            let (orders, mut ended) = self.wait();
             let (mut opens, mut flushes) = (Opens::new(), Vec::new());
             let due = orders.is_empty();
             for order in orders {
@@ -155,7 +155,10 @@ impl Clerk {
                     Order::Open { opened, done, .. } if done.is_closed() => opened.forget(),
                     Order::Open { line, opened, done } => opens.push((line, opened, done)),
                     Order::Add(line) => self.kept.push(line),
-                    Order::Flush(done) => flushes.push(done),
+                    Order::Flush { done, last } => {
+                        flushes.push(done);
+                        ended |= last;
+                    }
                 }
             }
             let durably = due || !opens.is_empty() || !flushes.is_empty();

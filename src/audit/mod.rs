@@ -70,6 +70,8 @@ struct Desk {
     clock: Clock,
     replica: Option<String>,
     place: String,
+    /// The process ends, and with it the thread that writes.
+    closed: AtomicBool,
 }
 
 impl Audit {
@@ -107,7 +109,7 @@ impl Audit {
         let state = State::default();
         let clerk = Clerk::new(sink, ordered, state.clone(), clock.clone(), metrics);
         thread::Builder::new().name("audit".to_owned()).spawn(move || clerk.run())?;
-        let desk = Desk { orders, state, clock, replica, place };
+        let desk = Desk { orders, state, clock, replica, place, closed: AtomicBool::new(false) };
         desk.order(Order::Add(Record::started(desk.clock.now(), desk.replica.as_deref()).line()));
         Ok(Self(Some(Arc::new(desk))))
     }
@@ -147,20 +149,34 @@ impl Audit {
         self.0.as_ref().map(|desk| desk.state.standing(&desk.place, &desk.clock))
     }
 
-    /// Waits until everything so far is durable, and no longer than 3 s.
-    pub async fn flush(&self) {
+    /// Waits until everything so far is durable, and no longer than 3 s. Nothing is recorded afterwards, so that no line is
+    /// torn by the end of the process: a call that is still under way stays unfinished.
+    pub async fn close(&self) {
         let Some(desk) = &self.0 else { return };
-        let (done, flushed) = oneshot::channel();
-        desk.order(Order::Flush(done));
-        if timeout(LONGEST, flushed).await.is_err() {
-            tracing::error!("the last records of the audit were not written in time");
+        desk.closed.store(true, Ordering::Relaxed);
+        desk.flush(true).await;
+    }
+
+    /// Waits until everything so far is durable.
+    #[cfg(test)]
+    pub(crate) async fn flush(&self) {
+        if let Some(desk) = &self.0 {
+            desk.flush(false).await;
         }
     }
 }
 
 impl Desk {
+    async fn flush(&self, last: bool) {
+        let (done, flushed) = oneshot::channel();
+        self.order(Order::Flush { done, last });
+        if timeout(LONGEST, flushed).await.is_err() {
+            tracing::error!("the last records of the audit were not written in time");
+        }
+    }
+
     fn order(&self, order: Order) {
-        if self.orders.send(order).is_err() {
+        if self.orders.send(order).is_err() && !self.closed.load(Ordering::Relaxed) {
             self.state.has_ended(self.clock.now());
         }
     }

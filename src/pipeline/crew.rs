@@ -27,6 +27,8 @@ pub(super) struct Flights {
     pub(super) fleet: Option<Arc<Fleet>>,
     pub(super) audit: Audit,
     pub(super) shelf: Shelf,
+    /// One more for each telling that is under way.
+    pub(super) telling: Arc<()>,
     pub(super) metrics: Metrics,
     pub(super) tracing: Tracing,
     /// What a call failed of last, and when.
@@ -99,7 +101,7 @@ impl Crew<Asking, Landed> for Flights {
         let (question, landed) = (asking.question().clone(), landed.brought.clone());
         let useful_for = landed.as_ref().ok().and_then(|held| self.cache.useful_for(held));
         // Our own callers need not wait until the others know.
-        tokio::spawn(async move {
+        self.tell(async move {
             match landed {
                 Ok(held) => fleet.land(&question, &held, useful_for).await,
                 Err(fault) => fleet.fail(&question, &fault, fault.rest()).await,
@@ -123,14 +125,28 @@ impl Crew<Asking, Landed> for Flights {
         }
     }
 
-    async fn release(&self, asking: Asking) {
-        if let Some(fleet) = &self.fleet {
-            fleet.release(asking.question()).await;
+    fn release(&self, asking: Asking) {
+        if let Some(fleet) = self.fleet.clone() {
+            self.tell(async move { fleet.release(asking.question()).await });
         }
     }
 }
 
 impl Flights {
+    /// Has something told to the other replicas; a drain waits for it.
+    fn tell(&self, telling: impl Future<Output = ()> + Send + 'static) {
+        let counted = Arc::clone(&self.telling);
+        tokio::spawn(async move {
+            telling.await;
+            drop(counted);
+        });
+    }
+
+    /// Whether all that was to be told to the other replicas has been.
+    pub(super) fn has_told(&self) -> bool {
+        Arc::strong_count(&self.telling) == 1
+    }
+
     /// What another replica holds, fresh or stale, where this one lacks it or has something older.
     pub(super) async fn held_elsewhere(&self, question: &Question) -> Option<Held> {
         match self.ask_around(question).await {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::asking::Asking;
 use self::crew::{Cost, Flights, Landed};
@@ -85,6 +85,9 @@ pub struct Parts {
     pub telemetry: Telemetry,
 }
 
+/// Between two looks at whether everything has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// All stages. Cheap to share by `Arc`.
 pub struct Pipeline {
     policy: ArcSwap<Policy>,
@@ -113,6 +116,7 @@ impl Pipeline {
             fleet: parts.fleet.map(Arc::new),
             audit: parts.audit,
             shelf: Shelf::default(),
+            telling: Arc::default(),
             metrics: parts.telemetry.metrics.clone(),
             tracing: parts.telemetry.tracing.clone(),
             last_fault: Mutex::default(),
@@ -392,10 +396,20 @@ impl Pipeline {
         self.flights.audit.standing()
     }
 
-    /// Waits a bounded time until everything about the calls so far is recorded.
-    pub async fn flush_audit(&self) {
-        self.flights.shelf.clear();
-        self.flights.audit.flush().await;
+    /// Waits until no call is under way and the other replicas know how each ended, and no longer than until then. `false`
+    /// where something goes on.
+    pub async fn comes_to_rest(&self, until: Instant) -> bool {
+        let at_rest = || self.queue.is_at_rest() && self.flights.has_told();
+        while !at_rest() && Instant::now() < until {
+            sleep(LOOK_AGAIN).await;
+        }
+        at_rest()
+    }
+
+    /// Waits a bounded time until everything about the calls so far is recorded. Nothing is recorded afterwards.
+    pub async fn close_audit(&self) {
+        self.flights.shelf.close();
+        self.flights.audit.close().await;
     }
 
     /// How the slots stand.

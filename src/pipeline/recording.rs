@@ -17,7 +17,14 @@ use crate::upstream::{self, Sent};
 
 /// Records of calls whose turn has passed, for the next one. Cloning shares them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shelf(Arc<Mutex<HashMap<Question, Shelved>>>);
+pub(super) struct Shelf(Arc<Mutex<Records>>);
+
+#[derive(Debug, Default)]
+struct Records {
+    shelved: HashMap<Question, Shelved>,
+    /// No turn will come any more.
+    closed: bool,
+}
 
 #[derive(Debug)]
 struct Shelved {
@@ -61,11 +68,18 @@ impl Shelf {
     /// Keeps the record for the next turn of this leg, but not for ever.
     pub(super) fn put(&self, question: &Question, leg: &Leg, opened: Opened) {
         let Some(id) = opened.id() else { return };
-        self.shelved().insert(question.clone(), Shelved { tenant: leg.tenant.clone(), leg: leg.number, opened });
+        {
+            let mut records = self.records();
+            if records.closed {
+                return;
+            }
+            let shelved = Shelved { tenant: leg.tenant.clone(), leg: leg.number, opened };
+            records.shelved.insert(question.clone(), shelved);
+        }
         let (shelf, question) = (self.clone(), question.clone());
         tokio::spawn(async move {
             sleep(KEPT).await;
-            let mut shelved = shelf.shelved();
+            let shelved = &mut shelf.records().shelved;
             if shelved.get(&question).is_some_and(|shelved| shelved.opened.id() == Some(id)) {
                 shelved.remove(&question);
             }
@@ -74,16 +88,18 @@ impl Shelf {
 
     /// The record of this very leg. One of another tenant's turn is completed as not sent.
     fn take(&self, question: &Question, leg: &Leg) -> Option<Opened> {
-        let Shelved { tenant, leg: number, opened } = self.shelved().remove(question)?;
+        let Shelved { tenant, leg: number, opened } = self.records().shelved.remove(question)?;
         (tenant == leg.tenant && number == leg.number).then_some(opened)
     }
 
-    /// Completes all of them as not sent.
-    pub(super) fn clear(&self) {
-        self.shelved().clear();
+    /// Completes all of them, and all that come, as not sent.
+    pub(super) fn close(&self) {
+        let mut records = self.records();
+        records.closed = true;
+        records.shelved.clear();
     }
 
-    fn shelved(&self) -> MutexGuard<'_, HashMap<Question, Shelved>> {
+    fn records(&self) -> MutexGuard<'_, Records> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

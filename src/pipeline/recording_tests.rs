@@ -78,7 +78,10 @@ async fn a_record_is_used_for_no_other_turn_and_not_kept_open() {
     let (audit, shelf, budget) = (Audit::slow(&path, SYNC), Shelf::default(), budget());
     assert!(turn(&audit, &shelf, &budget, &leg("red", 1)).await.is_err());
     assert!(turn(&audit, &shelf, &budget, &leg("green", 1)).await.is_err(), "it has to have its own");
-    shelf.clear();
+    shelf.close();
     audit.flush().await;
     assert_eq!(outcomes(&path), ["not_sent", "not_sent"]);
+    assert!(turn(&audit, &shelf, &budget, &leg("green", 1)).await.is_err());
+    audit.close().await;
+    assert_eq!(outcomes(&path), ["not_sent", "not_sent", "not_sent"], "nor is one that comes after the end");
 }

@@ -244,6 +244,12 @@ where
         state.entries.iter().filter(|(_, entry)| entry.legs > 0).map(|(question, _)| question.clone()).collect()
     }
 
+    /// Whether no flight is under way, and the crew has been told of every end of one.
+    pub fn is_at_rest(&self) -> bool {
+        let state = self.0.state();
+        state.errand_list.release.is_empty() && state.entries.values().all(|entry| entry.stage != Stage::Flying)
+    }
+
     /// How it stands.
     pub fn standing(&self) -> Standing {
         let state = self.0.state();

@@ -49,8 +49,8 @@ pub trait Crew<K, V>: Send + Sync + 'static {
     /// Asks the other replicas about a question.
     fn look(&self, question: &K) -> impl Future<Output = Looked<V>> + Send;
 
-    /// Lets the other replicas know that we ask the question no more, and that nothing came of it.
-    fn release(&self, question: K) -> impl Future<Output = ()> + Send;
+    /// Has the other replicas told that we ask the question no more, and that nothing came of it.
+    fn release(&self, question: K);
 }
 
 /// What the other replicas have to do with a question.

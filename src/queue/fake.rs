@@ -92,7 +92,7 @@ impl Crew<u32, Brought> for Fake {
         Looked::Nothing
     }
 
-    async fn release(&self, _: u32) {}
+    fn release(&self, _: u32) {}
 }
 
 impl Named for u32 {

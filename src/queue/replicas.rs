@@ -20,17 +20,13 @@ where
 {
     loop {
         board.errands.notified().await;
-        let Errands { look, release } = board.take_errands();
+        let look = board.take_errands(&*crew);
         for question in look {
             let (board, crew) = (Arc::clone(&board), Arc::clone(&crew));
             tokio::spawn(async move {
                 let looked = crew.look(&question).await;
                 board.looked(&question, looked);
             });
-        }
-        for question in release {
-            let crew = Arc::clone(&crew);
-            tokio::spawn(async move { crew.release(question).await });
         }
     }
 }
@@ -84,9 +80,11 @@ impl<K: Clone + Eq + Hash, V> State<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V> Board<K, V> {
-    fn take_errands(&self) -> Errands<K> {
-        let mut state = self.state();
-        std::mem::replace(&mut state.errand_list, Errands { look: Vec::new(), release: Vec::new() })
+    /// What is to be looked up. Releases are told of under the lock, like landings: see `is_at_rest`.
+    fn take_errands(&self, crew: &impl Crew<K, V>) -> Vec<K> {
+        let Errands { look, release } = &mut self.state().errand_list;
+        release.drain(..).for_each(|question| crew.release(question));
+        std::mem::take(look)
     }
 
     fn look_again(&self, question: &K) {

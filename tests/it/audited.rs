@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -224,6 +224,24 @@ async fn a_killed_process_leaves_a_call_unfinished_and_a_file_that_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_nobody_waits_for_any_more_is_ended_before_the_process() {
+    let upstream = upstream(Duration::from_millis(1500)).await;
+    let files = files(&upstream, "audit.jsonl");
+    let (mut process, asker, _) = serving(&files).await;
+    let asking = tokio::spawn(async move { asker.try_ask("app-0", &settled_day(0)).await.is_err() });
+    until("the call", async || upstream.arrivals().len() == 1).await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    sleep(Duration::from_millis(200)).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0));
+    let ended: Vec<_> =
+        records(&files.path("audit.jsonl")).into_iter().filter(|line| line["record"] == "ended").collect();
+    assert_eq!(ended.len(), 1, "{ended:?}");
+    assert_eq!((&ended[0]["outcome"], &ended[0]["arrived"]), (&"answered".into(), &true.into()), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_under_load_loses_nothing() {
     let upstream = upstream(Duration::from_millis(30)).await;
     let files = files(&upstream, "audit.jsonl");
@@ -284,14 +302,11 @@ async fn a_standard_output_that_nobody_reads_any_more_means_no_call() {
     let listen = format!("127.0.0.1:{}", crate::support::free_port());
     let token = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap();
     let mut command = sluice(&["serve", "--config", &files.config()]);
-    let mut child =
-        command.env("SLUICE_SERVER__LISTEN", &listen).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    drop(child.stdout.take());
+    let mut process = Process::unread(command.env("SLUICE_SERVER__LISTEN", &listen));
+    process.hang_up();
     let asker = Asker::new(format!("http://{listen}"), Some(token.trim().to_owned()));
     until("the gateway", async || asker.try_ask("app-0", &settled_day(0)).await.is_ok()).await;
     let reply = asker.ask("app-0", &settled_day(0)).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert_eq!((reply.status, reply.problem().as_str()), (503, "audit-unavailable"));
     assert_eq!(upstream.arrivals().len(), 0);
 }

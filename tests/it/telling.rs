@@ -1,6 +1,5 @@
 //! What the gateway tells of itself: log lines, counts and spans; and that nobody waits for any of it.
 
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -125,13 +124,9 @@ async fn a_log_that_nobody_reads_stops_no_request_and_what_is_lost_is_counted() 
     let files = configuration(&upstream, "[telemetry]\nlog = \"trace\"");
     // The addresses have to be known: what is printed is not read.
     let ports = [crate::support::free_port(), crate::support::free_port()].map(|port| format!("127.0.0.1:{port}"));
-    let mut gateway = sluice(&["serve", "--config", &files.config()])
-        .env("SLUICE_SERVER__LISTEN", &ports[0])
-        .env("SLUICE_SERVER__ADMIN_LISTEN", &ports[1])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = sluice(&["serve", "--config", &files.config()]);
+    let command = command.env("SLUICE_SERVER__LISTEN", &ports[0]).env("SLUICE_SERVER__ADMIN_LISTEN", &ports[1]);
+    let _gateway = Process::unread(command);
     let asker = Asker::new(format!("http://{}", ports[0]), Some(token(&files)));
     let operator = asker.sibling(format!("http://{}", ports[1]), None);
     until("the gateway serves", async || asker.try_send("GET", "/apps", "").await.is_ok()).await;
@@ -150,8 +145,6 @@ async fn a_log_that_nobody_reads_stops_no_request_and_what_is_lost_is_counted() 
         dropped().await > 0.0
     })
     .await;
-    gateway.kill().unwrap();
-    gateway.wait().unwrap();
 }
 
 /// A collector that takes what comes, and remembers it.

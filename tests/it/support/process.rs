@@ -115,11 +115,27 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::with_output(command, |output| Stdio::from(std::fs::File::create(output.join("stdout")).unwrap()))
+    }
+
+    /// One whose standard output nobody reads.
+    #[allow(dead_code, reason = "not every binary of the tests leaves a pipe alone")]
+    pub(crate) fn unread(command: &mut Command) -> Self {
+        Self::with_output(command, |_| Stdio::piped())
+    }
+
+    fn with_output(command: &mut Command, stdout: impl FnOnce(&Path) -> Stdio) -> Self {
         let output = tempfile::tempdir().unwrap();
-        let file = |name: &str| Stdio::from(std::fs::File::create(output.path().join(name)).unwrap());
-        let child = command.stdin(Stdio::piped()).stdout(file("stdout")).stderr(file("stderr")).spawn();
+        let stderr = std::fs::File::create(output.path().join("stderr")).unwrap();
+        let child = command.stdin(Stdio::piped()).stdout(stdout(output.path())).stderr(stderr).spawn();
         let child = child.unwrap_or_else(|fault| panic!("{command:?} cannot be run: {fault}"));
         Self { child, output }
+    }
+
+    /// Closes the reading end of the pipe that is its standard output.
+    #[allow(dead_code, reason = "not every binary of the tests breaks a pipe")]
+    pub(crate) fn hang_up(&mut self) {
+        drop(self.child.stdout.take());
     }
 
     /// Its id as the system has it.
@@ -132,7 +148,10 @@ impl Process {
         let mut text = String::new();
         for name in ["stdout", "stderr"] {
             let path: &Path = &self.output.path().join(name);
-            std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+            // There is none of a standard output that is a pipe.
+            if path.exists() {
+                std::fs::File::open(path).unwrap().read_to_string(&mut text).unwrap();
+            }
         }
         text
     }
