@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::*;
@@ -66,12 +66,16 @@ impl House {
 
     /// Several processes, as far as the store can tell. Returns when an unknown past has passed.
     async fn shared(calls: usize, guard: GuardRule) -> Self {
+        Self::shared_in(PER, calls, guard).await
+    }
+
+    async fn shared_in(per: Duration, calls: usize, guard: GuardRule) -> Self {
         let redis = Redis::running().await;
         let mut replicas = Vec::new();
         for _ in 0..REPLICAS {
             let (store, keeper) = Keeper::open(store_config(&redis)).await.unwrap();
             tokio::spawn(keeper.run());
-            replicas.push(Budget::shared(&Config { calls, per: PER, guard, store: None }, store));
+            replicas.push(Budget::shared(&Config { calls, per, guard, store: None }, store));
         }
         let house = Self { replicas, redis: Some(redis) };
         drop(house.first().permit().await);
@@ -282,6 +286,23 @@ async fn a_call_whose_slot_was_forgotten_is_not_written_any_more() {
     // The next prolongation finds out, before the tenure would have ended by itself.
     sleep(ROOM).await;
     assert!(in_flight.written_by().is_some_and(|by| by <= Instant::now()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permit_is_good_for_no_longer_than_its_call_can_still_be_written_and_prolonged() {
+    // Half of a guard as long as that would be all of the tenure.
+    let house = House::shared_in(Duration::from_secs(1), 1, GuardRule::Strict).await;
+    let permit = house.first().permit().await;
+    let good_until = permit.good_until();
+    assert!(good_until < Instant::now() + Duration::from_millis(350), "time is left for the writing");
+    sleep_until(good_until - Duration::from_millis(50)).await;
+    let in_flight = permit.send().expect("in time");
+    // Until the tenure would have ended without a word of ours, and longer.
+    let sent = Instant::now();
+    while sent.elapsed() < Duration::from_millis(400) {
+        assert!(in_flight.written_by().is_some_and(|by| by > Instant::now()), "given up after {:?}", sent.elapsed());
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -126,7 +126,7 @@ impl Ledger for Local {
         self.freed.notify_waiters();
     }
 
-    fn guard(&self) -> Duration {
-        self.book().slots.guard(Instant::now())
+    fn good_for(&self) -> Duration {
+        self.book().slots.guard(Instant::now()) / 2
     }
 }

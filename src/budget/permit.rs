@@ -30,8 +30,8 @@ pub(super) trait Ledger: fmt::Debug + Send + Sync {
     /// It ended without an answer and may still be on its way.
     fn lost(&self, ticket: Ticket);
 
-    /// The guard in force.
-    fn guard(&self) -> Duration;
+    /// For how long from the asking a permit can be used, as the guard stands now.
+    fn good_for(&self) -> Duration;
 }
 
 /// What holds for a call on its way.
@@ -85,15 +85,14 @@ impl Permit {
 
     /// Until when it can be used, as the guard stands now.
     pub fn good_until(&self) -> Instant {
-        let guard = self.hold.as_ref().map_or(Duration::ZERO, |hold| hold.ledger.guard());
-        self.asked + guard / 2
+        self.asked + self.hold.as_ref().map_or(Duration::ZERO, |hold| hold.ledger.good_for())
     }
 
     /// To be called right before the signed request is written.
     pub fn send(mut self) -> Result<InFlight, Late> {
         let hold = self.hold.take().expect("only `send` and `drop` take the hold, and both consume the permit");
         let now = Instant::now();
-        if is_late(self.asked, now, hold.ledger.guard()) {
+        if is_late(self.asked, now, hold.ledger.good_for()) {
             hold.ledger.unsent(hold.ticket);
             return Err(Late);
         }
@@ -111,8 +110,8 @@ const LATENESS: u32 = 4;
 const LATEST: Duration = Duration::from_millis(25);
 
 /// Whether too much time passed between asking for a slot and being ready to send.
-pub(super) fn is_late(asked: Instant, now: Instant, guard: Duration) -> bool {
-    now.saturating_duration_since(asked) > guard / 2
+pub(super) fn is_late(asked: Instant, now: Instant, good_for: Duration) -> bool {
+    now.saturating_duration_since(asked) > good_for
 }
 
 impl InFlight {

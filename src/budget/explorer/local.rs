@@ -176,8 +176,8 @@ impl Next<'_> {
         let Call { ticket, phase } = self.world.calls[call];
         match phase {
             Phase::Held { asked } => {
-                let guard = self.world.slots.guard(self.rules.at(self.world.now));
-                let late = is_late(self.rules.start, self.rules.start + of_ticks(asked), guard);
+                let good_for = self.world.slots.guard(self.rules.at(self.world.now)) / 2;
+                let late = is_late(self.rules.start, self.rules.start + of_ticks(asked), good_for);
                 if !late || self.rules.has(Mutation::LatePermitsAreSent) {
                     for (what, opening, calm) in [
                         ("sends on an open connection", false, Some(2)),

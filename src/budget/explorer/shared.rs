@@ -276,7 +276,7 @@ impl Next<'_> {
         match known.phase {
             Phase::Held { asked } => {
                 let start = Instant::now();
-                let late = is_late(start, start + of_ticks(asked), self.rules.terms.guard);
+                let late = is_late(start, start + of_ticks(asked), self.rules.terms.good_for());
                 if !late || self.rules.has(Mutation::LatePermitsAreSent) {
                     for (what, opening, calm) in [
                         ("sends on an open connection", false, Some(2)),

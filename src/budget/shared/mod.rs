@@ -272,6 +272,10 @@ impl Shared {
         }
     }
 
+    fn guard(&self) -> Duration {
+        self.book().guard.at(Instant::now())
+    }
+
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -326,8 +330,8 @@ impl Ledger for Shared {
         self.begin_second(ticket, Ending::Lost, false, true);
     }
 
-    fn guard(&self) -> Duration {
-        self.book().guard.at(Instant::now())
+    fn good_for(&self) -> Duration {
+        self.terms().good_for()
     }
 }
 

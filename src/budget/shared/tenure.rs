@@ -14,8 +14,11 @@ use crate::budget::turn::stride;
 use crate::model::TenantId;
 use crate::store::{Arguments, Away, Reply, Topic};
 
-/// Between two words about a call that has not arrived: three may get lost before the tenure ends.
+/// Between two words about a call that has not arrived: three may get lost before the tenure ends. Sooner where less is left
+/// of it, because the record of the call took its time, or words got lost.
 const PROLONG: Duration = Duration::from_millis(150);
+/// Never more often than this.
+const SOONEST: Duration = Duration::from_millis(25);
 
 /// What is told of a slot.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +47,9 @@ impl Shared {
         let Some(shared) = self.own.upgrade() else { return };
         tokio::spawn(async move {
             loop {
-                sleep(PROLONG).await;
+                let Some(end) = tenure.ends() else { return };
+                let left = end.saturating_duration_since(Instant::now());
+                sleep(PROLONG.min(left / 3).max(SOONEST)).await;
                 if tenure.ends().is_none() {
                     return;
                 }

@@ -57,6 +57,12 @@ impl Terms {
         }
     }
 
+    /// For how long from the asking a permit can be used. What is left of the tenure then is for the writing, and for the
+    /// first word that prolongs it.
+    pub(in crate::budget) fn good_for(&self) -> Duration {
+        (self.guard / 2).min(self.hold * 3 / 5)
+    }
+
     /// Until when the call may be written. Counted from the asking, because the store granted it later than that.
     pub(in crate::budget) fn written_by(&self, asked: Instant) -> Instant {
         asked + self.hold
