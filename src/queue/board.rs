@@ -102,7 +102,9 @@ pub(super) struct Entry<V> {
     pub(super) stage: Stage,
     /// Since when it has been asked for.
     pub(super) since: Instant,
-    /// Turns that were spent on it. From the first on the flight is ours, whatever other replicas would do.
+    /// The flight is ours, whatever other replicas would do: from the first turn on, also one that came to nothing.
+    pub(super) owned: bool,
+    /// Turns that were spent on it.
     pub(super) legs: u32,
     pub(super) first_departure: Option<Instant>,
     /// What the latest leg brought, should there be no other.
@@ -229,7 +231,7 @@ where
             let flies = matches!(entry.stage, Stage::Flying | Stage::Elsewhere);
             if !flies {
                 entry.progress.send_replace(Progress::GivenUp);
-                errand_list.release.extend((entry.legs > 0).then(|| question.clone()));
+                errand_list.release.extend(entry.owned.then(|| question.clone()));
             }
             flies
         });
@@ -241,7 +243,7 @@ where
     /// The questions whose flights are ours, under way or between legs.
     pub fn flights(&self) -> Vec<K> {
         let state = self.0.state();
-        state.entries.iter().filter(|(_, entry)| entry.legs > 0).map(|(question, _)| question.clone()).collect()
+        state.entries.iter().filter(|(_, entry)| entry.owned).map(|(question, _)| question.clone()).collect()
     }
 
     /// Whether no flight is under way, and the crew has been told of every end of one.
@@ -300,7 +302,7 @@ impl<K: Clone + Eq + Hash, V> Board<K, V> {
         turns.leave(question, tenant);
         // A flight under way lands all the same: its call is paid for, and what it brings is held.
         if entry.callers.is_empty() && entry.stage != Stage::Flying {
-            let ours = entry.legs > 0;
+            let ours = entry.owned;
             entries.remove(question);
             if ours {
                 self.release(&mut state, question.clone());
@@ -318,6 +320,7 @@ impl<V> Entry<V> {
             callers: HashMap::new(),
             stage,
             since: Instant::now(),
+            owned: false,
             legs: 0,
             first_departure: None,
             brought: None,
@@ -326,7 +329,14 @@ impl<V> Entry<V> {
 }
 
 impl<V: Clone> Entry<V> {
-    /// Its turn came to nothing: as if it had not come.
+    /// Another replica asks it: should it have been ours between legs, it is so no more, and begins anew should it be once more.
+    pub(super) fn goes_elsewhere(&mut self) {
+        self.stage = Stage::Elsewhere;
+        (self.owned, self.legs, self.first_departure, self.brought) = (false, 0, None, None);
+        self.progress.send_replace(Progress::Flying);
+    }
+
+    /// Its turn came to nothing: as if it had not come, but that the flight is ours.
     pub(super) fn back_in_line(&mut self, expected: Instant) {
         self.legs -= 1;
         if self.legs == 0 {

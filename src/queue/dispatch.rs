@@ -144,6 +144,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         let until = departed + self.flight_time;
         let over = if now < until { None } else { entry.brought.take() };
         entry.stage = Stage::Flying;
+        entry.owned = true;
         entry.legs += 1;
         entry.progress.send_replace(Progress::Flying);
         Some((question, Leg { tenant, number: entry.legs, departed, until }, over))

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use tokio::time::{advance, sleep, timeout};
 
-use super::super::fake::{CYCLE, End, FLIGHT_TIME, PATIENT, TOOK, field};
+use super::super::fake::{Brought, CYCLE, End, FLIGHT_TIME, Field, PATIENT, TOOK, field, standing};
+use super::super::seat::Seat;
 use super::super::{Ends, Outcome};
 use super::*;
+use crate::budget::Floor as _;
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 
@@ -26,6 +28,41 @@ async fn a_transient_failure_is_tried_three_times_and_then_final() {
     sleep(CYCLE * 3).await;
     assert_eq!(field.crew.flights(), 3);
     assert!(field.is_empty());
+}
+
+/// A queue whose turns are given by the test, a caller of question 7, and the flight of its first turn.
+fn by_hand() -> (Field, Seat<u32, Brought>, Flight<u32, Brought>, Leg) {
+    let field = standing(1);
+    let seat = field.seat(7, "a", PATIENT);
+    let (question, leg, _) = field.queue.0.depart(None).unwrap();
+    let board = Arc::clone(&field.queue.0);
+    let flight = Flight { board, question: Some(question), tenant: leg.tenant.clone() };
+    (field, seat, flight, leg)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_whose_turn_came_to_nothing_is_ours_until_we_say_otherwise() {
+    let (field, seat, flight, leg) = by_hand();
+    assert!(!field.queue.is_at_rest());
+    flight.land(Landing::Late, leg.until, &*field.crew);
+    assert_eq!(field.queue.flights(), [7]);
+    field.queue.give_up();
+    assert_eq!(field.queue.0.state().errand_list.release, [7], "others need not wait for it");
+    assert!(!field.queue.is_at_rest(), "they have yet to be told");
+    assert_eq!(seat.outcome().await, Outcome::GivenUp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_leg_brought_is_forgotten_once_another_replica_asks() {
+    let (field, _seat, flight, leg) = by_hand();
+    flight.land(Landing::Again(Err("old")), leg.until, &*field.crew);
+    field.queue.0.asked_elsewhere(&7, Instant::now() + CYCLE);
+    assert!(field.queue.flights().is_empty());
+    // The other one brings nothing, and it is our turn when all legs of the old flight would have ended.
+    advance(FLIGHT_TIME + CYCLE).await;
+    field.queue.0.state().turns.stand(&7, &leg.tenant, 1);
+    let (_, anew, over) = field.queue.0.depart(None).unwrap();
+    assert_eq!((over, anew.number, anew.departed), (None, 1, Instant::now()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -128,16 +128,26 @@ pub(super) fn field(calls: usize, ends: impl IntoIterator<Item = End>) -> Field 
 }
 
 pub(super) fn field_for(calls: usize, per_tenant: usize, ends: impl IntoIterator<Item = End>) -> Field {
-    let guard = GuardRule::Within(Duration::from_millis(100));
-    let budget = Budget::unused(&budget::Config { calls, per: PER, guard, store: None });
-    let config = Config { max_wait: Duration::from_secs(600), per_tenant };
-    let queue = Queue::new(config, budget.clone(), FLIGHT_TIME);
-    let crew = Arc::new(Fake { ends: Mutex::new(ends.into_iter().collect()), ..Fake::default() });
-    tokio::spawn(queue.clone().run(Arc::clone(&crew)));
-    Field { queue, budget, crew }
+    let field = Field::new(calls, per_tenant, ends);
+    tokio::spawn(field.queue.clone().run(Arc::clone(&field.crew)));
+    field
+}
+
+/// One whose turns nobody gives.
+pub(super) fn standing(calls: usize) -> Field {
+    Field::new(calls, 1000, [])
 }
 
 impl Field {
+    fn new(calls: usize, per_tenant: usize, ends: impl IntoIterator<Item = End>) -> Self {
+        let guard = GuardRule::Within(Duration::from_millis(100));
+        let budget = Budget::unused(&budget::Config { calls, per: PER, guard, store: None });
+        let config = Config { max_wait: Duration::from_secs(600), per_tenant };
+        let queue = Queue::new(config, budget.clone(), FLIGHT_TIME);
+        let crew = Arc::new(Fake { ends: Mutex::new(ends.into_iter().collect()), ..Fake::default() });
+        Self { queue, budget, crew }
+    }
+
     pub(super) fn ask(&self, question: u32, tenant: &str, patience: Duration) -> Asked {
         let stake = Stake { tenant: TenantId::new(tenant), weight: 1 };
         self.queue.join(&question, &stake, patience, || None)

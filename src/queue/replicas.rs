@@ -56,7 +56,7 @@ where
         let mut state = self.0.state();
         let State { entries, turns, errand_list, .. } = &mut *state;
         for (question, entry) in entries.iter_mut() {
-            let waits = entry.stage == Stage::Waiting && entry.legs == 0;
+            let waits = entry.stage == Stage::Waiting && !entry.owned;
             if waits || entry.stage == Stage::Elsewhere {
                 turns.remove(question);
                 entry.stage = Stage::Looking;
@@ -163,10 +163,7 @@ where
         let State { turns, entries, .. } = &mut *state;
         let Some(entry) = entries.get_mut(question).filter(|entry| entry.stage == Stage::Waiting) else { return };
         turns.remove(question);
-        entry.stage = Stage::Elsewhere;
-        // Should it have been ours between legs, it is so no more.
-        entry.legs = 0;
-        entry.progress.send_replace(Progress::Flying);
+        entry.goes_elsewhere();
         drop(state);
         self.remind(question.clone(), again);
     }
