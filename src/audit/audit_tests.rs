@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::clerk::SETTLE;
 use super::faulty::{Disk, Manners};
 use super::*;
 use crate::model::TenantId;
@@ -113,6 +114,26 @@ async fn a_full_disk_means_no_call_until_there_is_room_and_what_was_kept_comes_f
     desk.audit.flush().await;
     assert_eq!(words(&desk.path), ["started", "sending", "ended", "resumed", "sending", "ended"]);
     assert_eq!(desk.audit.standing().unwrap().kept, 0);
+}
+
+#[tokio::test]
+async fn an_end_that_is_written_and_not_durable_ends_no_fault() {
+    let desk = desk();
+    let under_way = open(&desk.audit).await.unwrap();
+    under_way.departs();
+    desk.disk.set(Manners { sync_fails: true, ..Manners::default() });
+    assert!(open(&desk.audit).await.is_err());
+    let since = desk.audit.standing().unwrap().fault.unwrap().since;
+    under_way.end(&ANSWERED);
+    let began = Instant::now();
+    while began.elapsed() < SETTLE {
+        assert!(desk.audit.is_failing(), "it can be written to, and nothing becomes durable");
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(desk.audit.standing().unwrap().fault.unwrap().since, since);
+    desk.disk.set(Manners::default());
+    desk.audit.flush().await;
+    assert_eq!(words(&desk.path), ["started", "sending", "ended", "resumed"]);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(3);
 /// Between two tries while nothing can be written.
 const RETRY: Duration = Duration::from_secs(1);
 /// What nobody waits for becomes durable with the next call's record, or after so long.
-const SETTLE: Duration = Duration::from_millis(200);
+pub(super) const SETTLE: Duration = Duration::from_millis(200);
 
 impl State {
     pub(super) fn is_failing(&self) -> bool {
@@ -161,7 +161,9 @@ impl Clerk {
                     }
                 }
             }
-            let durably = due || !opens.is_empty() || !flushes.is_empty();
+            // While nothing could be written, only what is durable shows that something can be.
+            let fails = self.state.written().fault.is_some();
+            let durably = fails || due || !opens.is_empty() || !flushes.is_empty();
             self.write(opens, durably);
             // Whoever flushes waits no longer than for one try.
             for done in flushes {

@@ -60,8 +60,11 @@ impl LogFile {
         if regular {
             lock(&file)?;
             torn = ends_torn(&mut file, metadata.len())?;
-            if is_new {
-                sync_directory(&self.path)?;
+            // Also where the file is not new: whoever made it may not have come this far.
+            match sync_directory(&self.path) {
+                // It was made for us, in a directory that is not ours to read.
+                Err(error) if !is_new && error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
             }
         }
         let (identity, durable) = (identity(&metadata), metadata.len());

@@ -43,7 +43,7 @@ pub struct Audit(Option<Arc<Desk>>);
 
 /// The record of a call that may be sent once. Dropped before it was sent, it is completed as not sent; dropped
 /// afterwards without a word, as lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Opened {
     desk: Option<Arc<Desk>>,
     id: Uuid,
@@ -116,7 +116,7 @@ impl Audit {
 
     /// Records that a call is about to be sent. Waits until that is durable, and no longer than 3 s.
     pub async fn open(&self, intent: &Intent<'_>) -> Result<Opened, Unrecorded> {
-        let Some(desk) = &self.0 else { return Ok(Opened::default()) };
+        let Some(desk) = &self.0 else { return Ok(Opened::of_nothing()) };
         if desk.state.is_failing() {
             return Err(Unrecorded);
         }
@@ -183,6 +183,11 @@ impl Desk {
 }
 
 impl Opened {
+    /// Where nothing is recorded. For this module alone to make, so that nobody else can do without a record.
+    fn of_nothing() -> Self {
+        Self { desk: None, id: Uuid::nil(), departed: AtomicBool::new(false) }
+    }
+
     /// Its id; `None` where nothing is recorded.
     pub fn id(&self) -> Option<Uuid> {
         self.desk.as_ref().map(|_| self.id)
