@@ -1,7 +1,7 @@
-//! Reads the lines back: what a line is, and what became of each call. Calls that are open are kept, and nothing else, so
-//! that a file may be of any size.
+//! Reads the lines back: what a line is, and what became of each call. Calls that are open are kept, and
+//! the ids of the last that were closed, so that a file may be of any size.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{self, BufRead};
 use std::rc::Rc;
 
@@ -79,6 +79,7 @@ pub(super) struct Reading {
     pub(super) open: HashMap<Uuid, Begun>,
     /// Ends whose call has not been read: files given in another order than they were written, or not all of them.
     pub(super) ends: HashMap<Uuid, End>,
+    closed: Closed,
     /// Lines of others, such as the log's on standard output.
     pub(super) others: Strays,
     /// Lines of the audit that are not whole.
@@ -87,6 +88,15 @@ pub(super) struct Reading {
     pub(super) records: u64,
 }
 
+/// The calls that were closed last: where the disk failed, their ends may have been written twice.
+#[derive(Debug, Default)]
+struct Closed {
+    order: VecDeque<Uuid>,
+    known: HashSet<Uuid>,
+}
+
+/// Many more than are ever written again.
+const MOST_CLOSED: usize = 4096;
 /// No line of ours is longer. Longer ones are passed over without being held.
 const LONGEST: usize = 16 * 1024;
 /// Places that are named.
@@ -101,6 +111,22 @@ impl Strays {
     }
 }
 
+impl Closed {
+    fn note(&mut self, id: Uuid) {
+        if self.order.len() >= MOST_CLOSED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.order.push_back(id);
+        self.known.insert(id);
+    }
+
+    fn has(&self, id: Uuid) -> bool {
+        self.known.contains(&id)
+    }
+}
+
 impl Reading {
     pub(super) fn new(zone: TimeZone) -> Self {
         Self {
@@ -108,6 +134,7 @@ impl Reading {
             words: HashMap::new(),
             open: HashMap::new(),
             ends: HashMap::new(),
+            closed: Closed::default(),
             others: Strays::default(),
             torn: Strays::default(),
             records: 0,
@@ -142,11 +169,18 @@ impl Reading {
             None => return self.torn.note(file, number),
             Some(Understood::Mark) => {}
             Some(Understood::Begun(id, begun)) => match self.ends.remove(&id) {
-                Some(end) => whole(begun, end),
+                Some(end) => {
+                    self.closed.note(id);
+                    whole(begun, end);
+                }
                 None => drop(self.open.insert(id, begun)),
             },
             Some(Understood::Ended(id, end)) => match self.open.remove(&id) {
-                Some(begun) => whole(begun, end),
+                Some(begun) => {
+                    self.closed.note(id);
+                    whole(begun, end);
+                }
+                None if self.closed.has(id) => {}
                 None => drop(self.ends.insert(id, end)),
             },
         }

@@ -57,6 +57,18 @@ fn calls_are_added_up_where_they_began_and_what_was_not_sent_is_none() {
 }
 
 #[test]
+fn an_end_that_was_written_twice_is_no_end_of_another_call() {
+    let calls: Vec<_> = (0..9000)
+        .flat_map(|number| [sending(number, "2026-11-27T00:00:00.000Z", "red"), ended(number, "true", "answered")])
+        .collect();
+    let again = [ended(8990, "true", "answered"), ended(8999, "true", "answered")];
+    let twice = summary(TimeZone::UTC, &[&calls, &again]);
+    assert_eq!((twice.calls(), twice.strange_ends()), (9000, 0));
+    // It is not for ever that they are remembered.
+    assert_eq!(summary(TimeZone::UTC, &[&calls, &[ended(0, "true", "answered")]]).strange_ends(), 1);
+}
+
+#[test]
 fn files_may_come_in_any_order() {
     let (first, second) = ([sending(1, "2026-11-27T00:00:00.000Z", "red")], [ended(1, "true", "answered")]);
     for files in [[&first[..], &second[..]], [&second[..], &first[..]]] {
