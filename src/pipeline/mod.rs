@@ -187,12 +187,12 @@ impl Pipeline {
                 };
                 Ok(self.served(grant, asked, held, via, spent))
             }
-            (Err(Unserved { refusal, spent }), stale) => {
+            (Err(Unserved { refusal, spent }), _) => {
                 if refusal.is_of_the_queue() {
                     self.telemetry.metrics.refused(grant.tenant().id(), refusal.label());
                 }
-                // Looking for a fresh answer, another replica's stale one may have been found.
-                let stale = stale.or_else(|| self.flights.cache.get(asked.question()));
+                // Meanwhile another replica's may have been found, or it may have been purged.
+                let stale = self.flights.cache.get(asked.question());
                 let stands_in = stale.filter(|stale| refusal.lets_stale_serve() && self.serves_on_error(stale));
                 let via = Via::StaleOnError(refusal.label());
                 let stands_in = stands_in.map(|stale| self.served(grant, asked, stale, via, spent));

@@ -39,6 +39,20 @@ async fn a_moving_answer_is_fresh_for_its_time_and_then_refreshed_by_one_call() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_purged_while_its_caller_waited_stands_in_for_nothing() {
+    let house = Plan::default().with_toml("[cache]\nrecent_ttl = \"1s\"\nstale_if_slow = \"800ms\"").build().await;
+    let (asker, day) = (house.asker("red"), moving_day());
+    assert_eq!(asker.ask("app-0", &day).await.status, 200);
+    sleep(Duration::from_millis(1100)).await;
+    house.upstream.order(Fault::Hang, Share::Always);
+    let waiting = tokio::spawn(async move { asker.ask("app-0", &day).await });
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(house.operator().send("POST", "/cache/purge", "{}").await.status, 204);
+    let reply = waiting.await.unwrap();
+    assert_eq!((reply.status, reply.problem().as_str()), (504, "upstream-timeout"), "{reply:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stale_answer_stands_in_while_the_upstream_fails() {
     let house = house().await;
     let day = moving_day();
