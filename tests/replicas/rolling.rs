@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::audit::{Pardon, judge, kept};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, SPARE};
 use crate::load::{Crowd, Load, Way};
-use crate::plan::Plan;
+use crate::plan::{Plan, upstream};
 use crate::redis::Redis;
 use crate::support::Asker;
 use crate::{turn, within};
@@ -84,4 +84,29 @@ async fn a_rolling_restart_behind_a_balancer_fails_no_request() {
     judge(&fleet, &outcomes, &Pardon::default());
     assert!(outcomes.len() >= 30, "{}", outcomes.len());
     kept(&fleet);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_whose_caller_is_gone_is_brought_to_the_others_by_a_replica_that_stops() {
+    let _turn = turn().await;
+    let redis = Redis::running().await;
+    let slow = upstream(Duration::from_millis(2500));
+    let mut fleet = Plan { upstream: slow, timeout: Duration::from_secs(8), ..Plan::sharing(&redis) }.start().await;
+    let (app, window) = fleet.fresh();
+    let ask = |replica| {
+        let (asker, app, window) = (fleet.asker(replica, SPARE), app.clone(), window.clone());
+        tokio::spawn(async move { asker.ask(&app, &window).await })
+    };
+    let first = ask(0);
+    within(Duration::from_secs(5), "the call", async || (fleet.calls() == 1).then_some(())).await;
+    let second = ask(1);
+    sleep(Duration::from_millis(200)).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    fleet.signal(0, "TERM");
+    sleep(Duration::from_millis(200)).await;
+    // Cuts the drain short, so that no connection is left long before the answer comes.
+    fleet.stop(0).await;
+    assert_eq!(second.await.unwrap().status, 200);
+    assert_eq!(fleet.calls(), 1, "it was not asked again");
 }
