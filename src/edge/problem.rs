@@ -211,6 +211,7 @@ impl From<Refusal> for Problem {
                 new(Code::Draining, "This process is stopping; another one will answer.").retry_after(SOON)
             }
             Refusal::Upstream(fault) => from_fault(&fault, fault.rest(), label),
+            Refusal::Resting { fault, wait } => from_fault(&fault, wait, label),
             Refusal::BreakerOpen(shut) => from_breaker(&shut, label),
             Refusal::StillAsked => new(
                 Code::UpstreamTimeout,

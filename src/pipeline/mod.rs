@@ -224,7 +224,8 @@ impl Pipeline {
             }
             if let Some(sick) = self.flights.sickbed.get(question) {
                 if sick.until > deadline || !rests {
-                    return Err(Refusal::Upstream(sick.fault).into());
+                    let wait = sick.until.saturating_duration_since(Instant::now());
+                    return Err(Refusal::Resting { fault: sick.fault, wait }.into());
                 }
                 tokio::select! {
                     () = sleep_until(sick.until) => {}

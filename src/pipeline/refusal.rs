@@ -67,6 +67,14 @@ pub enum Refusal {
     /// The vendor brought no answer.
     #[error(transparent)]
     Upstream(Fault),
+    /// The vendor brought no answer a moment ago, and the question rests.
+    #[error("the question rests: {fault}")]
+    Resting {
+        /// What happened.
+        fault: Fault,
+        /// Until it may be asked again.
+        wait: Duration,
+    },
     /// A flight's task died.
     #[error("a flight was lost")]
     Lost,
@@ -96,7 +104,9 @@ impl Refusal {
             | Self::BudgetExhausted { impatient: true, .. }
             | Self::NotCached => Blame::Caller,
             Self::StillAsked => Blame::Upstream,
-            Self::Upstream(fault) | Self::BreakerOpen(Shut { fault, .. }) => fault.kind.blame(),
+            Self::Upstream(fault) | Self::Resting { fault, .. } | Self::BreakerOpen(Shut { fault, .. }) => {
+                fault.kind.blame()
+            }
         }
     }
 
@@ -120,7 +130,7 @@ impl Refusal {
             Self::BreakerOpen(_) => "breaker_open",
             Self::StillAsked => "still_asked",
             Self::Draining => "draining",
-            Self::Upstream(fault) => fault.kind.label(),
+            Self::Upstream(fault) | Self::Resting { fault, .. } => fault.kind.label(),
             Self::Lost => "lost",
         }
     }

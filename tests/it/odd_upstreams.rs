@@ -187,5 +187,8 @@ async fn a_pause_that_the_vendor_asks_for_is_kept_and_passed_on() {
         let again = asker.clone().with_header("prefer", "wait=1").ask("app-0", &settled_day(0)).await;
         assert_eq!((again.status, calls.load(Ordering::SeqCst)), (502, 1), "{head}: {again:?}");
         assert!(began.elapsed() < Duration::from_millis(500), "told at once");
+        sleep(Duration::from_millis(1100)).await;
+        let later = asker.clone().with_header("prefer", "wait=1").ask("app-0", &settled_day(0)).await;
+        assert!((1..most).contains(&later.retry_after()), "{head}: what is left of it: {later:?}");
     }
 }
