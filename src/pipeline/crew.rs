@@ -104,6 +104,8 @@ impl Crew<Asking, Landed> for Flights {
         self.tell(async move {
             match landed {
                 Ok(held) => fleet.land(&question, &held, useful_for).await,
+                // Their way to the upstream is another, and this one's troubles would be passed on to their callers.
+                Err(fault) if fault.kind.is_of_the_way() => fleet.release(&question).await,
                 Err(fault) => fleet.fail(&question, &fault, fault.rest()).await,
             }
         });

@@ -250,6 +250,11 @@ impl Kind {
         self.treatment().may_pass
     }
 
+    /// Whether it befell this process or its way to the vendor, who has seen nothing of the call or cannot be blamed for its end.
+    pub fn is_of_the_way(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Paused)
+    }
+
     /// How long a question rests after it: what only a person can mend here need not be tried each second.
     pub fn rest(self) -> Duration {
         let Treatment { blame, may_pass, .. } = self.treatment();

@@ -1,9 +1,13 @@
 //! What one replica brings, all replicas have.
 
+use std::time::Duration;
+
+use tokio::time::sleep;
+
 use crate::fleet::{Fleet, SPARE};
 use crate::plan::Plan;
 use crate::redis::Redis;
-use crate::support::{Asker, Reply, settled_day};
+use crate::support::{Asker, Reply, free_port, settled_day};
 use crate::turn;
 
 /// Begins the keys of answers.
@@ -31,6 +35,22 @@ async fn an_answer_that_one_replica_fetched_costs_the_others_nothing_nor_one_tha
         assert!(again.header("cache-status").starts_with("sluice; hit"), "{again:?}");
     }
     assert_eq!(fleet.calls(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_cannot_reach_the_upstream_fails_no_caller_of_another() {
+    let _turn = turn().await;
+    let redis = Redis::running().await;
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let environment = [vec![("SLUICE_UPSTREAM__ENDPOINT", nobody)], vec![], vec![]];
+    let fleet = Plan { environment, ..Plan::sharing(&redis) }.start().await;
+    let later = async {
+        sleep(Duration::from_millis(50)).await;
+        ask(&fleet, 1).await
+    };
+    let (cut_off, well) = tokio::join!(ask(&fleet, 0), later);
+    assert!(matches!(cut_off.status, 200 | 502), "{cut_off:?}");
+    assert_eq!(well.status, 200, "{well:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
