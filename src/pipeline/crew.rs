@@ -14,7 +14,7 @@ use crate::fleet::{Fleet, Found};
 use crate::query::{self, Question};
 use crate::queue::{Crew, Landing, Leg, Looked};
 use crate::telemetry::{ANSWERED, Attribute, Metrics, Tracing, milliseconds};
-use crate::upstream::{Breaker, Fault, Kind, Sent, Upstream};
+use crate::upstream::{Breaker, Fault, Kind, Party, Sent, Upstream};
 
 /// The vendor on one side, what is held on the other.
 #[derive(Debug)]
@@ -60,7 +60,12 @@ impl Landed {
 
 impl Crew<Asking, Landed> for Flights {
     async fn fly(&self, asking: Asking, permit: Permit, leg: Leg) -> Landing<Landed> {
-        let Some(time) = self.breaker.departs(asking.question(), asking.question().app()) else {
+        // What the leg before brought is worth more than a call that has no time to be answered, and would be paid for.
+        if leg.number > 1 && leg.until < Instant::now() + self.breaker.least() {
+            return Landing::TurnedAway;
+        }
+        let party = Party { tenant: &leg.tenant, app: asking.question().app() };
+        let Some(time) = self.breaker.departs(asking.question(), party) else {
             return Landing::TurnedAway;
         };
         let (permit, record) = match recorded(&self.audit, &self.shelf, permit, &asking, &leg).await {
@@ -77,7 +82,7 @@ impl Crew<Asking, Landed> for Flights {
         };
         record.end(&ending(&sent, outcome(&sent)));
         self.record(&asking, &leg, &sent);
-        self.tell_breaker(asking.question(), &sent);
+        self.tell_breaker(asking.question(), party, &sent);
         span.end(attributes(&leg, &sent), sent.result.as_ref().err().map(|fault| fault.kind.label()));
         let cost = Cost { calls: leg.number, departed: Some(leg.departed) };
         match sent.result {
@@ -85,7 +90,7 @@ impl Crew<Asking, Landed> for Flights {
                 let held = self.cache.hold(asking.question(), answer, &self.rules);
                 Landing::Done(Landed { brought: Ok(held), cost })
             }
-            Err(fault) if sent.may_pass && self.breaker.lets(asking.question(), asking.question().app()) => {
+            Err(fault) if sent.may_pass && self.breaker.lets(asking.question(), party) => {
                 Landing::Again(Landed { brought: Err(fault), cost })
             }
             Err(fault) => Landing::Done(Landed { brought: Err(fault), cost }),
@@ -176,14 +181,14 @@ impl Flights {
         self.sickbed.lay(question, fault.clone(), fault.rest());
     }
 
-    fn tell_breaker(&self, question: &Question, sent: &Sent) {
+    fn tell_breaker(&self, question: &Question, party: Party, sent: &Sent) {
         match &sent.result {
             Ok(_) => self.breaker.answered(sent.cost.took),
-            // A new key on trial was refused; the one in force was not.
-            Err(fault) if fault.kind == Kind::Credentials && sent.may_pass => {}
+            // A new key on trial was refused, and the next leg is signed by the one in force: as the probe that this one was.
+            Err(fault) if sent.may_pass && !fault.kind.may_pass() => {}
             Err(fault) => {
                 let departed = Instant::now().checked_sub(sent.cost.took);
-                self.breaker.failed(question, question.app(), fault, departed.unwrap_or_else(Instant::now));
+                self.breaker.failed(question, party, fault, departed.unwrap_or_else(Instant::now));
             }
         }
     }

@@ -33,7 +33,7 @@ use crate::query::{self, Asked, Question};
 use crate::queue::{Ends, Joined, Outcome, Queue, Stake};
 use crate::telemetry::{Lookup, Telemetry, Trace};
 use crate::tenancy::{Acting, Grant, Registry, Tenant, Wanted};
-use crate::upstream::{self, Breaker, BreakerStanding, Credentials, Fault, Upstream};
+use crate::upstream::{self, Breaker, BreakerStanding, Credentials, Fault, Party, Upstream};
 
 /// Who may ask for what. A reload swaps it whole; a request keeps the one it began with.
 #[derive(Debug)]
@@ -212,10 +212,13 @@ impl Pipeline {
     ) -> Result<Fetched, Unserved> {
         let began = Instant::now();
         let deadline = began + patience;
-        let (question, app) = (asking.question(), asking.question().app());
-        let shut_out = || self.flights.breaker.shuts_out(question, app);
+        let question = asking.question();
+        let party = Party { tenant: tenant.id(), app: question.app() };
+        let shut_out = || self.flights.breaker.shuts_out(question, party);
         loop {
-            if let Some(shut) = self.flights.breaker.refuse(question, app) {
+            // Who shares a call under way costs nothing.
+            let shares = self.queue.flies(asking);
+            if let Some(shut) = if shares { None } else { self.flights.breaker.refuse(question, party) } {
                 // It will not be asked; another replica may hold it all the same.
                 let elsewhere = self.flights.held_elsewhere(question).await;
                 let fresh = elsewhere.filter(|held| held.freshness(self.now()).is_fresh());

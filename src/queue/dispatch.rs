@@ -72,6 +72,11 @@ where
     K: Clone + Eq + Hash + Named + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
+    /// Whether a call for this question is under way here.
+    pub fn flies(&self, question: &K) -> bool {
+        self.0.state().entries.get(question).is_some_and(|entry| entry.stage == Stage::Flying)
+    }
+
     /// Gives out turns for as long as it is polled.
     pub async fn run(self, crew: Arc<impl Crew<K, V>>) {
         let board = self.0;

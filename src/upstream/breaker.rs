@@ -1,23 +1,32 @@
 //! The breaker: an upstream that fails whatever is asked gets one question a second, and the others are told at once.
 //!
 //! Closed, it counts the faults in a row. Open, it lets nothing through until the next probe is due; then (half-open) whoever's turn comes
-//! first is the probe. Any answer closes it. It knows no queue: who asks is told whether to go on, and when that changes.
+//! first is the probe. Any answer closes it. Who keeps coming first does not keep the others out: a second probe is due for those who
+//! had none of late. It knows no queue: who asks is told whether to go on, and when that changes.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::breaker_tally::{Party, Tally};
 use super::codes::Code;
 use super::fault::{Fault, Kind, Tells};
-use crate::model::AppId;
+use crate::model::{AppId, TenantId};
 
 /// From one probe to the next. A caller that comes back after it, and the call itself, are within two seconds of recovery.
 const BETWEEN_PROBES: Duration = Duration::from_secs(1);
+/// A tenant that had no probe for so long has one due besides the others'. It is told whole seconds, so it comes up to a second
+/// after whoever looks more often.
+const NONE_OF_LATE: Duration = Duration::from_secs(2);
 /// A call that hangs holds its slot. Once calls have timed out, a probe gets so many times what an answer usually takes, at least
 /// this, so that the slots come round and the first good answer is not waited for behind them.
 const QUICK: Duration = Duration::from_millis(750);
 const USUALS: u32 = 4;
+/// The least while nothing was ever answered: then nobody knows what is usual.
+const QUICK_AT_FIRST: Duration = Duration::from_millis(1500);
+/// Where answers take long, a call is worth its slot with this part of the longest time.
+const LEAST_OF_TIMEOUT: u32 = 4;
 /// The whole time is given to one probe in so many time-outs' time: the upstream may have come back slower.
 const TIMEOUTS_BETWEEN_PATIENT: u32 = 3;
 /// A call that timed out tells more than one that failed at once: for as long nothing was answered.
@@ -76,9 +85,8 @@ pub enum Phase {
 struct State<Q> {
     /// Faults in a row that tell of a sick upstream.
     faults: u32,
-    weight: u32,
-    /// The only app that they were about; `None` where there were several.
-    only: Option<AppId>,
+    /// Whose they were.
+    tally: Tally,
     /// When the vendor was last seen well.
     well: Option<Instant>,
     /// What a slow answer took of late.
@@ -91,13 +99,35 @@ struct State<Q> {
 struct Open<Q> {
     since: Instant,
     fault: Fault,
-    due: Instant,
-    /// The latest, while it is on its way.
-    probe: Option<Q>,
+    /// Whoever's turn comes first.
+    anybodys: Lane<Q>,
+    /// Who had no probe of late.
+    others: Lane<Q>,
+    /// Who had one of late, and when.
+    tried: Vec<(TenantId, Instant)>,
+    /// Until when the vendor asked for a pause, or only a person can mend it.
+    rests_until: Instant,
+    /// When another replica's answer last made a probe due.
+    hastened: Option<Instant>,
     /// When the latest departed that was given the whole time.
     patient: Option<Instant>,
     probes: u64,
     refused: u64,
+}
+
+/// One probe after the other.
+#[derive(Debug)]
+struct Lane<Q> {
+    due: Instant,
+    /// The latest, while it is on its way.
+    probe: Option<Probe<Q>>,
+}
+
+#[derive(Debug)]
+struct Probe<Q> {
+    question: Q,
+    /// How long it may take.
+    time: Duration,
 }
 
 impl Phase {
@@ -116,15 +146,15 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
     /// opens.
     pub fn new(faults: u32, timeout: Duration) -> Self {
         let state =
-            State { faults: 0, weight: 0, only: None, well: None, usual: Duration::ZERO, open: None, opened: 0 };
+            State { faults: 0, tally: Tally::default(), well: None, usual: Duration::ZERO, open: None, opened: 0 };
         Self { faults, timeout, state: watch::Sender::new(state) }
     }
 
-    /// Whether this question, about this app, may not be asked now. For the request that is refused for it: it is counted.
-    pub fn refuse(&self, question: &Q, app: &AppId) -> Option<Shut> {
+    /// Whether this question may not be asked now. For the request that is refused for it: it is counted.
+    pub fn refuse(&self, question: &Q, party: Party) -> Option<Shut> {
         let mut shut = None;
         self.state.send_if_modified(|state| {
-            shut = state.shuts_out(question, app);
+            shut = state.shuts_out(question, party, self.faults);
             if let (Some(open), true) = (&mut state.open, shut.is_some()) {
                 open.refused += 1;
             }
@@ -134,42 +164,35 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
     }
 
     /// Whether this question may be asked now.
-    pub fn lets(&self, question: &Q, app: &AppId) -> bool {
-        self.state.borrow().shuts_out(question, app).is_none()
+    pub fn lets(&self, question: &Q, party: Party) -> bool {
+        self.state.borrow().shuts_out(question, party, self.faults).is_none()
     }
 
     /// Returns once this question may not be asked.
-    pub async fn shuts_out(&self, question: &Q, app: &AppId) {
+    pub async fn shuts_out(&self, question: &Q, party: Party<'_>) {
         let mut state = self.state.subscribe();
         // The sender lives in `self`.
-        drop(state.wait_for(|state| state.shuts_out(question, app).is_some()).await);
+        drop(state.wait_for(|state| state.shuts_out(question, party, self.faults).is_some()).await);
+    }
+
+    /// The least time in which a call can tell anything: one that has less left is not worth its slot.
+    pub fn least(&self) -> Duration {
+        self.state.borrow().least(self.timeout)
     }
 
     /// To be asked with the turn in hand: how long the question's call may take, `None` where it may not go. While the breaker
     /// is open it is the probe from then on.
-    pub fn departs(&self, question: &Q, app: &AppId) -> Option<Duration> {
+    pub fn departs(&self, question: &Q, party: Party) -> Option<Duration> {
         let mut goes = None;
         self.state.send_if_modified(|state| {
-            if state.shuts_out(question, app).is_some() {
+            if state.shuts_out(question, party, self.faults).is_some() {
                 return false;
             }
             goes = Some(self.timeout);
-            let quick = (state.usual * USUALS).max(QUICK).min(self.timeout);
-            let concerned = state.concerns(app);
+            let quick = state.quick(self.timeout);
+            let concerned = state.tally.shuts_out(party, self.faults);
             let Some(open) = state.open.as_mut().filter(|_| concerned) else { return false };
-            let now = Instant::now();
-            open.probes += u64::from(open.probe.as_ref() != Some(question));
-            open.probe = Some(question.clone());
-            open.due = now + BETWEEN_PROBES;
-            if open.fault.kind == Kind::TimedOut {
-                let pause = self.timeout * TIMEOUTS_BETWEEN_PATIENT;
-                if open.patient.is_none_or(|before| before + pause > now) {
-                    open.patient.get_or_insert(now);
-                    goes = Some(quick);
-                } else {
-                    open.patient = Some(now);
-                }
-            }
+            goes = Some(open.departs(question, party.tenant, quick, self.timeout));
             true
         });
         goes
@@ -182,7 +205,7 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
 
     fn is_well(&self, took: Option<Duration>) {
         self.state.send_if_modified(|state| {
-            (state.faults, state.weight) = (0, 0);
+            (state.faults, state.tally) = (0, Tally::default());
             state.well = Some(Instant::now());
             // One slow answer is remembered for a while, not for good.
             state.usual = took.map_or(state.usual, |took| took.max(state.usual.saturating_sub(state.usual / 10)));
@@ -198,59 +221,52 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
     }
 
     /// A call that was sent then, for this question, failed.
-    pub fn failed(&self, question: &Q, app: &AppId, fault: &Fault, sent: Instant) {
-        match fault.tells() {
-            Tells::Sick => {}
-            Tells::Well => return self.is_well(None),
-            Tells::Nothing => {
-                // Its place is another's, and what the vendor asked for holds for all.
-                self.state.send_if_modified(|state| state.open.as_mut().is_some_and(|open| open.ends(question, fault)));
-                return;
-            }
+    pub fn failed(&self, question: &Q, party: Party, fault: &Fault, sent: Instant) {
+        let tells = fault.tells();
+        if tells == Tells::Well && self.state.borrow().tally.is_only_of(party.app) {
+            return self.is_well(None);
         }
         let most = self.faults;
         self.state.send_if_modified(|state| {
+            let probes = state.open.as_ref().is_some_and(|open| open.probes_with(question));
+            let cut_short = fault.kind == Kind::TimedOut && sent.elapsed() < state.least(self.timeout) && !probes;
+            if tells != Tells::Sick || cut_short {
+                // Its place is another's, and what the vendor asked for holds for all.
+                let asks = fault.retry_after.unwrap_or_default();
+                return state.open.as_mut().is_some_and(|open| open.ends(question, asks));
+            }
             // It speaks of an earlier time than the answer that has come meanwhile.
             if state.well.is_some_and(|well| sent < well) {
                 return false;
             }
-            state.count(fault, app);
+            state.faults = state.faults.saturating_add(1);
+            state.tally.count(party, if fault.kind == Kind::TimedOut { WEIGHT_OF_TIMEOUT } else { 1 }, most);
             if let Some(open) = &mut state.open {
                 open.fault = fault.clone();
-                return open.ends(question, fault);
+                open.ends(question, fault.rest());
+                // Others may be shut out by it.
+                return true;
             }
-            if most == 0 || state.weight < most {
+            if most == 0 || !state.tally.shuts_out(party, most) {
                 return false;
             }
-            let now = Instant::now();
-            let due = now + fault.rest().max(BETWEEN_PROBES);
             state.opened += 1;
-            let fault_of_all = fault.clone();
-            state.open =
-                Some(Open { since: now, fault: fault_of_all, due, probe: None, patient: None, probes: 0, refused: 0 });
+            state.open = Some(Open::new(fault.clone()));
             tracing::warn!(
                 faults = state.faults,
                 fault = fault.kind.label(),
                 code = fault.code.map(Code::as_str),
-                app_id = state.only.as_ref().map(AppId::as_str),
+                app_id = state.tally.only_app().map(AppId::as_str),
+                tenant = state.tally.only_tenant().map(TenantId::as_str),
                 "the upstream keeps failing: the breaker is open, and one question a second is asked until it answers"
             );
             true
         });
     }
 
-    /// Another replica was answered: the way from here is worth a try.
+    /// Another replica was answered: the way from here is worth a try, though not for each of its answers.
     pub fn answered_elsewhere(&self) {
-        self.state.send_if_modified(|state| {
-            let now = Instant::now();
-            let hastens = |open: &mut Open<Q>| {
-                open.due > now && {
-                    open.due = now;
-                    true
-                }
-            };
-            state.open.as_mut().is_some_and(hastens)
-        });
+        self.state.send_if_modified(|state| state.open.as_mut().is_some_and(Open::hasten));
     }
 
     /// How it stands.
@@ -260,7 +276,7 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
         Standing {
             phase: match open {
                 None => Phase::Closed,
-                Some(open) if open.probe.is_some() || open.due <= Instant::now() => Phase::HalfOpen,
+                Some(open) if open.is_half() => Phase::HalfOpen,
                 Some(_) => Phase::Open,
             },
             faults: state.faults,
@@ -273,38 +289,136 @@ impl<Q: Clone + PartialEq> Breaker<Q> {
 }
 
 impl<Q: Clone + PartialEq> State<Q> {
-    /// A fault about this app. An app that alone fails shuts out nobody else.
-    fn count(&mut self, fault: &Fault, app: &AppId) {
-        if self.faults == 0 {
-            self.only = Some(app.clone());
-        } else if self.only.as_ref().is_some_and(|only| only != app) {
-            self.only = None;
-        }
-        self.faults = self.faults.saturating_add(1);
-        let weight = if fault.kind == Kind::TimedOut { WEIGHT_OF_TIMEOUT } else { 1 };
-        self.weight = self.weight.saturating_add(weight);
-    }
-
-    /// Whether the faults speak of this app's questions too.
-    fn concerns(&self, app: &AppId) -> bool {
-        self.only.as_ref().is_none_or(|only| only == app)
-    }
-
-    fn shuts_out(&self, question: &Q, app: &AppId) -> Option<Shut> {
+    fn shuts_out(&self, question: &Q, party: Party, most: u32) -> Option<Shut> {
         let open = self.open.as_ref()?;
-        let wait = open.due.saturating_duration_since(Instant::now());
-        let shuts = self.concerns(app) && !wait.is_zero() && open.probe.as_ref() != Some(question);
+        let wait = open.due_for(party.tenant).saturating_duration_since(Instant::now());
+        let shuts = !wait.is_zero() && !open.probes_with(question) && self.tally.shuts_out(party, most);
         shuts.then(|| Shut { fault: open.fault.clone(), faults: self.faults, wait })
+    }
+
+    /// How long a probe may take that must not hold its slot for long.
+    fn quick(&self, timeout: Duration) -> Duration {
+        let quick = if self.usual.is_zero() { QUICK_AT_FIRST } else { (self.usual * USUALS).max(QUICK) };
+        quick.min(timeout)
+    }
+
+    /// A call that was given less and timed out says nothing of the upstream.
+    fn least(&self, timeout: Duration) -> Duration {
+        self.quick(timeout).min(timeout / LEAST_OF_TIMEOUT)
     }
 }
 
-impl<Q: PartialEq> Open<Q> {
-    /// The call of this question has failed: it is the probe no more. The next one waits for as long as the fault rests.
-    fn ends(&mut self, question: &Q, fault: &Fault) -> bool {
-        if fault.rest() > BETWEEN_PROBES {
-            self.due = self.due.max(Instant::now() + fault.rest());
+impl<Q: Clone + PartialEq> Open<Q> {
+    fn new(fault: Fault) -> Self {
+        let now = Instant::now();
+        let lane = || Lane { due: now + BETWEEN_PROBES, probe: None };
+        let rest = fault.rest();
+        let mut open = Self {
+            since: now,
+            fault,
+            anybodys: lane(),
+            others: lane(),
+            tried: Vec::new(),
+            rests_until: now,
+            hastened: None,
+            patient: None,
+            probes: 0,
+            refused: 0,
+        };
+        open.rests(rest);
+        open
+    }
+
+    fn lanes(&self) -> [&Lane<Q>; 2] {
+        [&self.anybodys, &self.others]
+    }
+
+    fn is_half(&self) -> bool {
+        let now = Instant::now();
+        self.anybodys.due <= now || self.lanes().iter().any(|lane| lane.probe.is_some())
+    }
+
+    fn probes_with(&self, question: &Q) -> bool {
+        self.lanes().iter().any(|lane| lane.has(question))
+    }
+
+    /// When a question of this tenant may be the next probe.
+    fn due_for(&self, tenant: &TenantId) -> Instant {
+        let had = self.tried.iter().rev().find(|(tried, _)| tried == tenant).map(|(_, at)| *at + NONE_OF_LATE);
+        let besides = had.map_or(self.others.due, |again| self.others.due.max(again));
+        self.anybodys.due.min(besides)
+    }
+
+    /// The question goes as a probe: how long it may take.
+    fn departs(&mut self, question: &Q, tenant: &TenantId, quick: Duration, timeout: Duration) -> Duration {
+        let now = Instant::now();
+        for lane in [&mut self.anybodys, &mut self.others] {
+            if let Some(probe) = lane.probe.as_ref().filter(|probe| probe.question == *question) {
+                // Its turn came too late to be used, and comes again: what it was given is still its own.
+                lane.due = now + BETWEEN_PROBES;
+                return probe.time;
+            }
         }
-        self.probe.take_if(|probe| probe == question).is_some()
+        let time = self.time(now, quick, timeout);
+        self.probes += 1;
+        self.tried.retain(|(tried, at)| tried != tenant && *at + NONE_OF_LATE > now);
+        self.tried.push((tenant.clone(), now));
+        let lane = if self.anybodys.due <= now { &mut self.anybodys } else { &mut self.others };
+        *lane = Lane { due: now + BETWEEN_PROBES, probe: Some(Probe { question: question.clone(), time }) };
+        time
+    }
+
+    fn time(&mut self, now: Instant, quick: Duration, timeout: Duration) -> Duration {
+        if self.fault.kind != Kind::TimedOut {
+            return timeout;
+        }
+        let pause = timeout * TIMEOUTS_BETWEEN_PATIENT;
+        if self.patient.is_none_or(|before| before + pause > now) {
+            self.patient.get_or_insert(now);
+            return quick;
+        }
+        self.patient = Some(now);
+        timeout
+    }
+
+    /// The call of this question has failed: it is the probe no more. The next one waits for as long as the fault rests.
+    fn ends(&mut self, question: &Q, rest: Duration) -> bool {
+        let mut changed = self.rests(rest);
+        for lane in [&mut self.anybodys, &mut self.others] {
+            changed |= lane.probe.take_if(|probe| probe.question == *question).is_some();
+        }
+        changed
+    }
+
+    /// Longer than from one probe to the next it is only where the vendor asks for it, or only a person can mend it.
+    fn rests(&mut self, rest: Duration) -> bool {
+        if rest > BETWEEN_PROBES {
+            self.rests_until = self.rests_until.max(Instant::now() + rest);
+        }
+        let mut changed = false;
+        for lane in [&mut self.anybodys, &mut self.others] {
+            changed |= lane.due < self.rests_until;
+            lane.due = lane.due.max(self.rests_until);
+        }
+        changed
+    }
+
+    fn hasten(&mut self) -> bool {
+        let now = Instant::now();
+        let due = now.max(self.rests_until);
+        let lately = self.hastened.is_some_and(|at| at + BETWEEN_PROBES > now);
+        let hastens = !lately && due < self.anybodys.due;
+        if hastens {
+            self.hastened = Some(now);
+            self.anybodys.due = due;
+        }
+        hastens
+    }
+}
+
+impl<Q: PartialEq> Lane<Q> {
+    fn has(&self, question: &Q) -> bool {
+        self.probe.as_ref().is_some_and(|probe| probe.question == *question)
     }
 }
 

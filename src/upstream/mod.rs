@@ -4,6 +4,7 @@
 //! `ListOperationDistribution` can ever be signed with the master key.
 
 mod breaker;
+mod breaker_tally;
 mod call;
 mod codes;
 mod config;
@@ -19,6 +20,7 @@ mod skew;
 mod wire;
 
 pub use self::breaker::{Breaker, Phase as BreakerPhase, Shut, Standing as BreakerStanding};
+pub use self::breaker_tally::Party;
 pub use self::call::{Sent, Upstream};
 pub use self::codes::Code;
 pub use self::config::{Config, Names};

@@ -196,6 +196,35 @@ async fn what_a_slow_call_brings_is_held_although_nobody_waited_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_what_is_on_its_way_already_shares_it_also_while_it_is_open() {
+    let upstream = Settings { latency: Duration::from_millis(20), ..Settings::default() };
+    let house = Plan { upstream, upstream_toml: "breaker_faults = 1", ..Plan::default() }.build().await;
+    house.upstream.order(Fault::Latency(Duration::from_secs(3)), Share::Next(1));
+    let (first, day) = (house.asker("red"), settled_day(0));
+    let first = tokio::spawn(async move { first.ask("app-0", &settled_day(0)).await });
+    while house.calls() < 1 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // It arrived, and is about to be kept waiting.
+    sleep(Duration::from_millis(100)).await;
+    house.upstream.order(FAILING, Share::Always);
+    assert_eq!(house.asker("red").ask("app-0", &settled_day(1)).await.status, 502);
+    assert_eq!(breaker(&house).await["state"], "open");
+    assert_eq!(house.asker("green").ask("app-0", &settled_day(2)).await.status, 502, "another question");
+    let shared = house.asker("green").ask("app-0", &day).await;
+    assert_eq!((shared.status, first.await.unwrap().status), (200, 200), "{shared:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_is_made_that_has_no_time_to_be_answered() {
+    let upstream = Settings { latency: Duration::from_millis(1700), ..Settings::default() };
+    let house = Plan { upstream, upstream_toml: "timeout = \"2s\"", ..Plan::default() }.build().await;
+    house.upstream.order(Fault::Throttle, Share::Always);
+    let reply = house.asker("red").ask("app-0", &settled_day(0)).await;
+    assert_eq!((reply.status, house.calls()), (502, 1), "what the first call brought: {reply:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_that_always_fails_does_not_open_it_for_others() {
     let house = house("").await;
     house.upstream.order(FAILING, Share::Always);
@@ -205,6 +234,21 @@ async fn an_app_that_always_fails_does_not_open_it_for_others() {
     assert_eq!(breaker(&house).await["opened"], 1);
     house.upstream.clear_faults();
     let other = house.asker("green").ask("app-1", &settled_day(0)).await;
+    assert_eq!(other.status, 200, "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_whose_apps_all_fail_does_not_open_it_for_others() {
+    let house = house("").await;
+    house.upstream.order(FAILING, Share::Always);
+    for question in 0..4 {
+        house.asker("red").ask(&format!("app-{}", question % 2), &settled_day(question)).await;
+    }
+    assert_eq!(breaker(&house).await["opened"], 1);
+    let refused = house.asker("red").ask("app-2", &settled_day(0)).await;
+    assert!(refused.text.contains("calls all failed"), "{refused:?}");
+    house.upstream.clear_faults();
+    let other = house.asker("green").ask("app-2", &settled_day(0)).await;
     assert_eq!(other.status, 200, "{other:?}");
 }
 
