@@ -210,8 +210,8 @@ async fn who_asks_what_is_on_its_way_already_shares_it_also_while_it_is_open() {
     house.upstream.order(FAILING, Share::Always);
     assert_eq!(house.asker("red").ask("app-0", &settled_day(1)).await.status, 502);
     assert_eq!(breaker(&house).await["state"], "open");
-    assert_eq!(house.asker("green").ask("app-0", &settled_day(2)).await.status, 502, "another question");
-    let shared = house.asker("green").ask("app-0", &day).await;
+    assert_eq!(house.asker("red").ask("app-0", &settled_day(2)).await.status, 502, "another question");
+    let shared = house.asker("red").ask("app-0", &day).await;
     assert_eq!((shared.status, first.await.unwrap().status), (200, 200), "{shared:?}");
 }
 

@@ -9,8 +9,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::Value;
-use sluice::simulator::{self, Settings, Simulator};
+use sluice::simulator::{self, Fault, Settings, Share, Simulator};
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, addresses, settled_day, sluice};
@@ -221,4 +222,25 @@ async fn a_wrong_master_key_costs_one_call_and_no_answer_and_the_one_before_stay
     served.files.write("sluice.toml", &configuration(&upstream, FIRST, ""));
     served.reload().await;
     assert_eq!(served.status().await["master_key"]["rejected"], Value::Null, "the old key is what is configured again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_master_key_that_is_tried_by_a_probe_costs_it_no_answer() {
+    let upstream = upstream().await;
+    let soon_open = |key| configuration(&upstream, key, "").replace("[upstream]\n", "[upstream]\nbreaker_faults = 1\n");
+    let served = serve(&soon_open(FIRST)).await;
+    let fault = Fault::Code { status: StatusCode::SERVICE_UNAVAILABLE, code: "InternalError".to_owned() };
+    upstream.order(fault, Share::Next(1));
+    let failed = served.asker.ask("app-0", &settled_day(0)).await;
+    assert_eq!(failed.status, 502);
+    served.files.write("sluice.toml", &soon_open(SECOND));
+    served.reload().await;
+    // Whoever says so, it is not in the vendor's words.
+    let denied = Fault::Code { status: StatusCode::FORBIDDEN, code: "Unheard.Of".to_owned() };
+    upstream.order(denied, Share::Next(1));
+    sleep(Duration::from_secs(failed.retry_after())).await;
+    let probe = served.asker.ask("app-0", &settled_day(1)).await;
+    assert_eq!(probe.status, 200, "{probe:?}");
+    let signed_by: Vec<_> = upstream.arrivals().iter().filter_map(|arrival| arrival.access_key_id.clone()).collect();
+    assert_eq!(signed_by, [FIRST.0, SECOND.0, FIRST.0]);
 }
