@@ -137,9 +137,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_problem(cx))?;
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        if flushed.is_pending() {
-            self.pace.writes(false);
-        }
+        // Under TLS writes are taken into a buffer: there it is the flush that waits for the caller.
+        self.pace.writes(flushed.is_ready());
         flushed
     }
 
@@ -166,5 +165,53 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncWriteExt as _, empty};
+    use tokio::time::{Instant, advance};
+
+    use super::*;
+    use crate::edge::pace::Bounds;
+
+    /// As TLS over a socket that is full once: writes are taken, and one flush has to wait.
+    struct FullOnce(bool);
+
+    impl AsyncRead for FullOnce {
+        fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut empty()).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for FullOnce {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, words: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(words.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if std::mem::take(&mut self.0) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_flushed_in_the_end_is_not_held_against_who_waits_afterwards() {
+        let pace = Pace::new(Bounds::SERVED, Instant::now());
+        let mut wire = Wire::of_frames(FullOnce(true), pace.clone());
+        drop(pace.begin(false).answers());
+        wire.write_all(b"a large answer").await.unwrap();
+        wire.flush().await.unwrap();
+        let _waits = pace.begin(false);
+        advance(Duration::from_secs(9)).await;
+        assert_eq!(pace.due(), None);
     }
 }
