@@ -1,14 +1,19 @@
-//! Content codings: what is small is coded as it leaves; what is large and the same for everybody, once.
+//! Content codings: what is small is coded before it leaves; what is large and the same for everybody, once.
+//!
+//! Always whole. An encoder holds megabytes, and one that coded as the caller takes would hold them for as long as the
+//! caller likes: over HTTP/2, a hundred times a connection.
 //!
 //! Levels are for speed. The libraries' own defaults are for archives: brotli's takes seconds for a page's script.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::IntoResponse as _;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
@@ -16,12 +21,16 @@ use tokio::sync::OnceCell;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{And, DefaultPredicate, Predicate};
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _};
+
+use super::problem::Problem;
 
 /// Of each library's own scale.
 const LEVEL: CompressionLevel = CompressionLevel::Precise(4);
 /// What is larger leaves as it is, unless it was coded before: a request may cost 50 ms.
-const LARGEST_AT_ONCE: u64 = 256 * 1024;
+const LARGEST: u64 = 256 * 1024;
+/// What is smaller fits into one packet as it is.
+const SMALLEST: u64 = 1024;
 
 /// The codings, the preferred one last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,10 +40,6 @@ enum Coding {
     Zstd,
 }
 
-/// Answers of which coding them does not take long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Small;
-
 /// A large body in the codings that somebody has asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Coded {
@@ -42,15 +47,25 @@ pub(super) struct Coded {
     coded: Arc<[OnceCell<Bytes>; 3]>,
 }
 
-/// Codes what is small.
-pub(super) fn small() -> CompressionLayer<And<DefaultPredicate, Small>> {
-    CompressionLayer::new().quality(LEVEL).compress_when(DefaultPredicate::new().and(Small))
+/// Codes what is small, and worth it.
+pub(super) async fn small(request: Request, next: Next) -> Response<Body> {
+    let wanted = Coding::wanted(request.headers());
+    let response = next.run(request).await;
+    let Some(coding) = wanted.filter(|_| is_worth_coding(&response)) else { return response };
+    let (mut head, body) = response.into_parts();
+    // Its length is known, so it is in memory and comes at once.
+    let Ok(plain) = body.collect().await else { return Problem::internal().into_response() };
+    let coded = coding.code(plain.to_bytes()).await;
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    Response::from_parts(head, Body::from(coded))
 }
 
-impl Predicate for Small {
-    fn should_compress<B: HttpBody>(&self, response: &Response<B>) -> bool {
-        response.body().size_hint().upper().is_some_and(|length| length <= LARGEST_AT_ONCE)
-    }
+/// Problems are short, and are for whoever has shown no token too.
+fn is_worth_coding(response: &Response<Body>) -> bool {
+    let fits = response.body().size_hint().exact().is_some_and(|length| (SMALLEST..=LARGEST).contains(&length));
+    let plain = !response.headers().contains_key(CONTENT_ENCODING) && response.extensions().get::<Problem>().is_none();
+    fits && plain && DefaultPredicate::new().should_compress(response)
 }
 
 impl Coding {
@@ -79,8 +94,7 @@ impl Coding {
     }
 
     /// Codes all of it. Takes its time.
-    fn code(self, plain: &Bytes) -> Bytes {
-        let plain = plain.clone();
+    async fn code(self, plain: Bytes) -> Bytes {
         let once = ServiceBuilder::new().layer(CompressionLayer::new().quality(LEVEL)).service(service_fn(
             move |_: Request| {
                 let answer = Response::new(Body::from(plain.clone()));
@@ -89,11 +103,9 @@ impl Coding {
         ));
         let mut request = Request::new(Body::empty());
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(self.name()));
-        Handle::current().block_on(async {
-            let response = once.oneshot(request).await.unwrap_or_else(|never| match never {});
-            assert_eq!(response.headers().get(CONTENT_ENCODING), Some(&HeaderValue::from_static(self.name())));
-            response.into_body().collect().await.expect("bytes in memory are always read and coded").to_bytes()
-        })
+        let response = once.oneshot(request).await.unwrap_or_else(|never| match never {});
+        assert_eq!(response.headers().get(CONTENT_ENCODING), Some(&HeaderValue::from_static(self.name())));
+        response.into_body().collect().await.expect("bytes in memory are always read and coded").to_bytes()
     }
 }
 
@@ -120,7 +132,8 @@ impl Coded {
             Coding::Zstd => zstd,
         };
         let plain = self.plain.clone();
-        let coded = cell.get_or_try_init(|| tokio::task::spawn_blocking(move || coding.code(&plain))).await;
+        let job = move || Handle::current().block_on(coding.code(plain));
+        let coded = cell.get_or_try_init(|| tokio::task::spawn_blocking(job)).await;
         // The runtime ends, and with it the request.
         let Ok(coded) = coded else { return self.plain() };
         let mut response = Response::new(Body::from(coded.clone()));
@@ -135,6 +148,13 @@ impl Coded {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use axum::Router;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use hyper::body::SizeHint;
+
     use super::*;
 
     #[test]
@@ -162,6 +182,33 @@ mod tests {
             let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
             assert_eq!(Coding::wanted(&headers).map(Coding::name), wanted, "{accepted}");
         }
+    }
+
+    /// What is answered with this body to who takes Brotli.
+    async fn answered(response: Response<Body>) -> (Option<HeaderValue>, SizeHint) {
+        let answer = Arc::new(Mutex::new(Some(response)));
+        let answer = move || std::future::ready(answer.lock().unwrap().take().unwrap());
+        let router = Router::new().route("/", get(answer)).layer(from_fn(small));
+        let request = Request::get("/").header(ACCEPT_ENCODING, "br").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        (response.headers().get(CONTENT_ENCODING).cloned(), response.body().size_hint())
+    }
+
+    #[tokio::test]
+    async fn what_is_coded_is_whole_before_it_leaves_and_the_rest_leaves_as_it_is() {
+        let of = |length: u64| Response::new(Body::from("a".repeat(usize::try_from(length).unwrap())));
+        for length in [SMALLEST, LARGEST] {
+            let (coding, size) = answered(of(length)).await;
+            assert_eq!(coding.unwrap(), "br");
+            assert!(size.exact().is_some_and(|coded| coded < length / 10), "no encoder waits in it: {size:?}");
+        }
+        for length in [0, SMALLEST - 1, LARGEST + 1] {
+            let (coding, size) = answered(of(length)).await;
+            assert_eq!((coding, size.exact()), (None, Some(length)));
+        }
+        let mut problem = of(SMALLEST);
+        problem.extensions_mut().insert(Problem::internal());
+        assert_eq!(answered(problem).await.0, None);
     }
 
     #[tokio::test]

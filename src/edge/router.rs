@@ -1,4 +1,4 @@
-//! The public routes and their layers, from the outside in: Vary, CORS, codings, compression, front, panics, visitor.
+//! The public routes and their layers, from the outside in: Vary, CORS, tags, front, panics, codings, visitor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,9 +61,9 @@ pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) ->
         .merge(for_all)
         .fallback(|| async { Problem::not_found().into_response() })
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn(codings::small))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(front_layer, front))
-        .layer(codings::small())
         .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);
     // Without origins there is nothing to add: the layer would answer every OPTIONS.

@@ -189,10 +189,20 @@ fn streams() -> impl Iterator<Item = u32> {
 
 type Pieces = Box<dyn Iterator<Item = Vec<u8>> + Send>;
 
-/// Floods, and whether each has to end the connection; the others only have to cost little. `question` is a block that is
-/// answered out of the cache.
-fn floods(question: Vec<u8>) -> Vec<(&'static str, Pieces, bool)> {
-    let sound = get("/docs", &[]);
+/// Requests of which no answer is taken: with a window of nothing, this in each coding by turns.
+fn untaken(path: &str, headers: &[(&str, &str)]) -> Pieces {
+    let requests: Vec<_> = streams()
+        .take(100)
+        .zip(["zstd", "br", "gzip"].into_iter().cycle())
+        .map(|(stream, coding)| request(stream, &get(path, &[headers, &[("accept-encoding", coding)]].concat())))
+        .collect();
+    Box::new([frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0])].into_iter().chain(requests))
+}
+
+/// Floods, and whether each has to end the connection; the others only have to cost little. `path` is answered out of the
+/// cache to who is the bearer.
+fn floods(path: &str, bearer: &str) -> Vec<(&'static str, Pieces, bool)> {
+    let (sound, question) = (get("/docs", &[]), get(path, &[("authorization", bearer)]));
     let reset = |stream: u32| frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes());
     let (open, bomb) = (frame(HEADERS, END_STREAM, 1, &sound), {
         let entry = [&[0x40][..], &text(b"a"), &text(&[b'v'; 4000])].concat();
@@ -271,6 +281,9 @@ fn floods(question: Vec<u8>) -> Vec<(&'static str, Pieces, bool)> {
             ),
             false,
         ),
+        ("coded refusals that are not taken", untaken("/apps", &[]), false),
+        ("coded apps that are not taken", untaken("/apps", &[("authorization", bearer)]), false),
+        ("coded answers that are not taken", untaken(path, &[("authorization", bearer)]), false),
         ("farewells", Box::new(std::iter::repeat_n(frame(GOAWAY, 0, 0, &[0; 8]), 1000)), false),
     ]
 }
@@ -281,12 +294,13 @@ async fn floods_end_the_connection_or_come_to_nothing() {
     let trusted = served.certificates.as_ref().unwrap();
     let (from, to) = settled_day(0);
     let bearer = format!("Bearer {}", served.token);
-    let question =
-        get(&format!("/apps/app-0/distribution?from={from}&to={to}&dim=province"), &[("authorization", &bearer)]);
+    let path = format!("/apps/app-0/distribution?from={from}&to={to}&dim=province");
     // What the process keeps for itself is there after the first requests.
     assert_eq!(served.asker.ask("app-0", &(from.clone(), to.clone())).await.status, 200);
     assert_eq!(served.asker.get("/docs/swagger-ui-bundle.js").await.status, 200);
-    for (name, pieces, has_to_end) in floods(question) {
+    let coded = served.asker.clone().with_header("accept-encoding", "br").get(&path).await;
+    assert_eq!(coded.header("content-encoding"), "br", "it is large enough");
+    for (name, pieces, has_to_end) in floods(&path, &bearer) {
         let (memory, computed) = (served.memory(), served.computed());
         let mut stream = shake_hands(served.public, trusted, "h2").await;
         stream.write_all(&opening()).await.unwrap();
