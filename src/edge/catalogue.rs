@@ -262,7 +262,7 @@ impl Code {
                 slug: "head-too-large",
                 status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 title: "The head of the request is too large",
-                meaning: "A request may have 100 headers, of 64 KiB together over HTTP/1.1 and 48 KiB over HTTP/2.",
+                meaning: "A request may have 100 headers, of 32 KiB together.",
                 remedy: "Leave out what the gateway has no use for; cookies are the usual reason.",
             },
             Self::InternalError => Entry {

@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
-use super::gate::{self, Answer};
+use super::gate::{self, Answer, LARGEST_HEAD};
 use super::handles;
 use super::pace::{Bounds, Overdue, Pace};
 use super::problem::Problem;
@@ -64,9 +64,8 @@ struct Desk {
     refuser: Refuser,
 }
 
-const LARGEST_HEAD: usize = 64 * 1024;
 /// h2 refuses larger ones by itself, without a body: `gate` is stricter, so that up to here the refusal is a problem.
-const LARGEST_HEAD_2: u32 = 64 * 1024;
+const LARGEST_HEAD_2: u32 = 48 * 1024;
 /// For the hands to be shaken.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Requests under way on one HTTP/2 connection.

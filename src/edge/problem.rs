@@ -76,7 +76,7 @@ impl Problem {
     }
 
     pub(super) fn head_too_large() -> Self {
-        let detail = "The head may have 100 headers, 64 KiB over HTTP/1.1 and 48 KiB over HTTP/2.";
+        let detail = "The head may have 100 headers, of 32 KiB together.";
         Self::new(Code::HeadTooLarge, "head_too_large", Blame::Caller, detail)
     }
 

@@ -331,6 +331,6 @@ async fn a_token_of_a_mebibyte_does_not_get_past_the_head() {
     let house = Plan::default().build().await;
     let reply = house.bearer("A".repeat(1 << 20)).try_send("GET", "/apps", "").await.ok();
     // The server may close while the client still writes; what it must not do is read on.
-    assert!(reply.is_none_or(|reply| reply.status == 431), "a head is at most 64 KiB");
+    assert!(reply.is_none_or(|reply| reply.status == 431), "a head is at most 32 KiB");
     assert_eq!(house.asker("red").get("/apps").await.status, 200);
 }

@@ -33,26 +33,26 @@ fn requests(token: &str) -> Vec<(&'static str, String)> {
     let query = |query: &str| asks(&format!("/apps/app-0/distribution?{query}"), "");
     let mut requests = vec![
         ("a hit", asks(&day, "")),
-        ("one header of 60 kB", asks("/apps", &format!("A: {}\r\n", repeated("x", 60_000)))),
-        ("95 headers", asks("/apps", &format!("A: {}\r\n", repeated("x", 600)).repeat(95))),
-        ("cookies", asks("/apps", &format!("Cookie: {}\r\n", repeated("a=b; ", 60_000)))),
-        ("a thousand codings", asks(&day, &format!("Accept-Encoding: {}gzip\r\n", repeated("gzip;q=0.1, ", 60_000)))),
-        ("a thousand tags", asks(&day, &format!("If-None-Match: {}\"b\"\r\n", repeated("W/\"aaaa.gzip\", ", 60_000)))),
-        ("a thousand preferences", asks(&day, &format!("Prefer: {}wait=1\r\n", repeated("a=\"b\"; c=d, ", 60_000)))),
-        ("a thousand directives", asks(&day, &format!("Cache-Control: {}a\r\n", repeated("max-age=0, ", 60_000)))),
+        ("one header of 30 kB", asks("/apps", &format!("A: {}\r\n", repeated("x", 30_000)))),
+        ("95 headers", asks("/apps", &format!("A: {}\r\n", repeated("x", 300)).repeat(95))),
+        ("cookies", asks("/apps", &format!("Cookie: {}\r\n", repeated("a=b; ", 30_000)))),
+        ("a thousand codings", asks(&day, &format!("Accept-Encoding: {}gzip\r\n", repeated("gzip;q=0.1, ", 30_000)))),
+        ("a thousand tags", asks(&day, &format!("If-None-Match: {}\"b\"\r\n", repeated("W/\"aaaa.gzip\", ", 30_000)))),
+        ("a thousand preferences", asks(&day, &format!("Prefer: {}wait=1\r\n", repeated("a=\"b\"; c=d, ", 30_000)))),
+        ("a thousand directives", asks(&day, &format!("Cache-Control: {}a\r\n", repeated("max-age=0, ", 30_000)))),
         (
-            "a trace of 60 kB",
+            "a trace of 30 kB",
             asks(
                 &day,
                 &format!(
                     "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntracestate: {}\r\n",
-                    repeated("a=b,", 60_000)
+                    repeated("a=b,", 30_000)
                 ),
             ),
         ),
-        ("a tenant of 60 kB", asks("/apps", &format!("Sluice-Tenant: {}\r\n", repeated("t", 60_000)))),
-        ("ranges", asks(&day, &format!("Range: bytes={}0-0\r\n", repeated("0-0,", 60_000)))),
-        ("a token of 60 kB", get("/apps", &format!("Authorization: Bearer {}\r\n", repeated("A", 60_000)))),
+        ("a tenant of 30 kB", asks("/apps", &format!("Sluice-Tenant: {}\r\n", repeated("t", 30_000)))),
+        ("ranges", asks(&day, &format!("Range: bytes={}0-0\r\n", repeated("0-0,", 30_000)))),
+        ("a token of 30 kB", get("/apps", &format!("Authorization: Bearer {}\r\n", repeated("A", 30_000)))),
         ("a token of 8 kB", get("/apps", &format!("Authorization: Bearer {}\r\n", repeated("A", 8000)))),
         ("a token of dots", get("/apps", &format!("Authorization: Bearer {}\r\n", repeated(".", 8000)))),
         ("a path of 2 kB", asks(&format!("/apps/{}/distribution", repeated("%41", 2000)), "")),
@@ -65,8 +65,8 @@ fn requests(token: &str) -> Vec<(&'static str, String)> {
         ("a relative time of 4 kB", query(&format!("from=now-{}d&to=now&dim=province", repeated("9", 4000)))),
         ("a page", get("/docs", "Accept-Encoding: br\r\n")),
         ("a problem's page", get("/problems/unauthorized", "Accept-Encoding: br\r\n")),
-        ("rubbish", format!("{}\r\n\r\n", repeated("\u{e9}", 60_000))),
-        ("a head that is too large", format!("GET /{} HTTP/1.1\r\n", repeated("x", 66_000))),
+        ("rubbish", format!("{}\r\n\r\n", repeated("\u{e9}", 30_000))),
+        ("a head that is too large", format!("GET /{} HTTP/1.1\r\n", repeated("x", 34_000))),
     ];
     // Deep claims, as deep as a token is long.
     let mut claims = String::from("eyJhbGciOiJFUzI1NiJ9.");

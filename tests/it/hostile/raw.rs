@@ -169,7 +169,7 @@ impl Table {
             self.line([method, b" /apps HTTP/1.1"].concat(), BAD);
         }
         self.line(format!("{} /apps HTTP/1.1", "M".repeat(300)), Goes(&[405]));
-        self.line(format!("{} /apps HTTP/1.1", "M".repeat(70_000)), Refused(&[400, 431]));
+        self.line(format!("{} /apps HTTP/1.1", "M".repeat(35_000)), Refused(&[400, 431]));
         for line in [
             "GET\t/apps HTTP/1.1",
             "GET /apps\tHTTP/1.1",
@@ -255,8 +255,8 @@ impl Table {
         for (length, ends) in [
             (2048, Goes(&[404])),
             (2049, Goes(&[414])),
-            (60_000, Goes(&[414])),
-            (70_000, Refused(&[414, 431])),
+            (30_000, Goes(&[414])),
+            (35_000, Refused(&[414, 431])),
             (200_000, Refused(&[414, 431])),
         ] {
             self.line(format!("GET /{} HTTP/1.1", "p".repeat(length - 1)), ends);
@@ -343,10 +343,10 @@ impl Table {
             // Three more come with the request.
             self.header(vec!["A: x"; count].join("\r\n"), ends);
         }
-        self.header(format!("A: {}", "x".repeat(60_000)), FINE);
-        self.header(format!("A: {}", "x".repeat(70_000)), Refused(&[431]));
+        self.header(format!("A: {}", "x".repeat(30_000)), FINE);
+        self.header(format!("A: {}", "x".repeat(35_000)), Refused(&[431]));
         self.header(format!("A: {}", "x".repeat(1 << 20)), Refused(&[431]));
-        self.header(format!("{}: x", "A".repeat(70_000)), Refused(&[400, 431]));
+        self.header(format!("{}: x", "A".repeat(35_000)), Refused(&[400, 431]));
         self.header(format!("Cookie: {}", "a=b; ".repeat(20_000)), Refused(&[431]));
     }
 
