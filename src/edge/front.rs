@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::admin::Readiness;
 use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
+use super::untaken::Untaken;
 use super::visitor::{Marks, Trail};
 use crate::model::{Blame, TenantId};
 use crate::telemetry::{Attribute, RequestLabels, Telemetry, Trace, milliseconds};
@@ -34,7 +35,7 @@ pub(super) struct Front {
     readiness: Readiness,
 }
 
-/// One request under way; dropped when its response is, or when the caller hangs up.
+/// One request under way, until its answer is taken or the caller hangs up.
 struct UnderWay(Arc<AtomicUsize>);
 
 impl Front {
@@ -100,7 +101,8 @@ pub(super) async fn front(State(front): State<Front>, mut request: Request, next
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     line.write(&response);
-    response
+    // Who asks for more than it takes would have answers held without number.
+    response.map(|body| Body::new(Untaken::new(body, guard)))
 }
 
 impl LogLine {
@@ -206,6 +208,22 @@ mod tests {
 
     async fn boom() -> http::StatusCode {
         panic!("a canary in the message")
+    }
+
+    #[tokio::test]
+    async fn a_request_is_under_way_until_its_answer_is_taken() {
+        let router = Router::new()
+            .route("/", get(async || "an answer"))
+            .layer(from_fn_with_state(Front::new(1, Telemetry::default(), Readiness::default()), front));
+        let ask = || router.clone().oneshot(Request::get("/").body(Body::empty()).unwrap());
+        let untaken = ask().await.unwrap();
+        assert_eq!(ask().await.unwrap().status(), 503);
+        let body = untaken.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "an answer");
+        let given_up = ask().await.unwrap();
+        assert_eq!(given_up.status(), 200);
+        drop(given_up);
+        assert_eq!(ask().await.unwrap().status(), 200);
     }
 
     #[tokio::test]

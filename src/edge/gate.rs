@@ -1,18 +1,12 @@
 //! What a request has to be before any route sees it: rules of HTTP that hyper leaves to its users, the same for HTTP/1 and
 //! HTTP/2. Where two readers of one message could understand it differently, it is refused.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Version};
-use hyper::body::{Frame, SizeHint};
 
-use super::pace::Turn;
 use super::problem::Problem;
 
 /// Headers of one HTTP/2 request; hyper holds HTTP/1 to as many.
@@ -118,35 +112,5 @@ pub(super) fn has_body(head: &Parts, ended: bool) -> bool {
 pub(super) fn closes(response: &mut Response, version: Version) {
     if version <= Version::HTTP_11 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-}
-
-/// An answer's body, which ends its request's turn.
-#[derive(Debug)]
-pub(super) struct Answer {
-    body: Body,
-    _turn: Turn,
-}
-
-impl Answer {
-    pub(super) fn new(body: Body, turn: Turn) -> Self {
-        Self { body, _turn: turn }
-    }
-}
-
-impl hyper::body::Body for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -23,12 +23,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
-use super::gate::{self, Answer, LARGEST_HEAD};
+use super::gate::{self, LARGEST_HEAD};
 use super::handles;
-use super::pace::{Bounds, Overdue, Pace};
+use super::pace::{Bounds, Overdue, Pace, Turn};
 use super::problem::Problem;
 use super::refuser::Refuser;
 use super::tls::{HTTP_2, Tls};
+use super::untaken::Untaken;
 use super::wire::Wire;
 use crate::telemetry::Telemetry;
 
@@ -234,7 +235,7 @@ impl Desk {
         watched(connection, http2::Connection::graceful_shutdown, &pace, stop).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>, pace: &Pace) -> Result<http::Response<Answer>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>, pace: &Pace) -> Result<http::Response<Untaken<Turn>>, Infallible> {
         let (head, body) = request.into_parts();
         let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
         let turn = pace.begin(has_body);
@@ -248,7 +249,7 @@ impl Desk {
             }
             response
         };
-        Ok(response.map(|body| Answer::new(body, turn.answers())))
+        Ok(response.map(|body| Untaken::new(body, turn.answers())))
     }
 }
 

@@ -33,6 +33,7 @@ mod router;
 mod terms;
 mod tls;
 mod token_headers;
+mod untaken;
 mod visitor;
 mod wire;
 
