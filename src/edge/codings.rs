@@ -6,7 +6,7 @@
 //! Levels are for speed. The libraries' own defaults are for archives: brotli's takes seconds for a page's script.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
@@ -17,7 +17,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
+use tokio::sync::watch;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -44,8 +44,11 @@ enum Coding {
 #[derive(Clone, Debug)]
 pub(super) struct Coded {
     plain: Bytes,
-    coded: Arc<[OnceCell<Bytes>; 3]>,
+    jobs: Arc<[Mutex<Option<Job>>; 3]>,
 }
+
+/// What comes of coding a body: it comes whether or not anybody waits for it any more.
+type Job = watch::Receiver<Option<Bytes>>;
 
 /// Codes what is small, and worth it.
 pub(super) async fn small(request: Request, next: Next) -> Response<Body> {
@@ -119,26 +122,40 @@ fn item(text: &str) -> Option<(&str, u16)> {
 
 impl Coded {
     pub(super) fn new(plain: Bytes) -> Self {
-        Self { plain, coded: Arc::default() }
+        Self { plain, jobs: Arc::default() }
     }
 
     /// The body for a caller with these headers. The first who asks for a coding waits for it, off the workers.
     pub(super) async fn answer(&self, request: &HeaderMap) -> Response<Body> {
         let Some(coding) = Coding::wanted(request) else { return self.plain() };
-        let [gzip, brotli, zstd] = &*self.coded;
-        let cell = match coding {
+        let mut job = self.job(coding);
+        // Where it ended without a result, the runtime ends too.
+        let coded = job.wait_for(Option::is_some).await.ok().and_then(|coded| coded.clone());
+        let Some(coded) = coded else { return self.plain() };
+        let mut response = Response::new(Body::from(coded));
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        response
+    }
+
+    /// The job that codes it, begun by whoever asks first. Those who ask and hang up all leave one behind, not one each.
+    fn job(&self, coding: Coding) -> Job {
+        let [gzip, brotli, zstd] = &*self.jobs;
+        let place = match coding {
             Coding::Gzip => gzip,
             Coding::Brotli => brotli,
             Coding::Zstd => zstd,
         };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(job) = &*place
+            && (job.has_changed().is_ok() || job.borrow().is_some())
+        {
+            return job.clone();
+        }
+        let (done, job) = watch::channel(None);
         let plain = self.plain.clone();
-        let job = move || Handle::current().block_on(coding.code(plain));
-        let coded = cell.get_or_try_init(|| tokio::task::spawn_blocking(job)).await;
-        // The runtime ends, and with it the request.
-        let Ok(coded) = coded else { return self.plain() };
-        let mut response = Response::new(Body::from(coded.clone()));
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-        response
+        tokio::task::spawn_blocking(move || done.send_replace(Some(Handle::current().block_on(coding.code(plain)))));
+        *place = Some(job.clone());
+        job
     }
 
     fn plain(&self) -> Response<Body> {
@@ -148,12 +165,13 @@ impl Coded {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::time::Duration;
 
     use axum::Router;
     use axum::middleware::from_fn;
     use axum::routing::get;
     use hyper::body::SizeHint;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -224,5 +242,18 @@ mod tests {
             }
             assert!(bodies[0].len() < 100 && bodies[0].as_ptr() == bodies[1].as_ptr(), "{coding:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_asks_and_hangs_up_leaves_one_job_behind_whose_result_is_kept() {
+        let coded = Coded::new(Bytes::from("a".repeat(1_000_000)));
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("br"))]);
+        assert!(timeout(Duration::ZERO, coded.answer(&headers)).await.is_err(), "it takes longer than that");
+        let mut job = coded.job(Coding::Brotli);
+        assert!(timeout(Duration::ZERO, coded.answer(&headers)).await.is_err());
+        assert!(coded.job(Coding::Brotli).same_channel(&job), "one at a time");
+        let kept = job.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        let body = coded.answer(&headers).await.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body.as_ptr(), kept.as_ptr());
     }
 }
