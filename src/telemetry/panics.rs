@@ -8,17 +8,15 @@ use std::thread;
 /// Where a panic began.
 struct Place<'a>(&'a PanicHookInfo<'a>);
 
-/// Tells every panic of this process from now on as a line of the log or, before there is one, on standard error.
+/// Tells every panic of this process from now on: on standard error always, before anything else can go wrong, since a
+/// panic amid a panic ends the process before the log's thread has written; and as a line of the log, where there is one.
 pub fn tell_panics() {
     panic::set_hook(Box::new(|panic| {
         let (place, current) = (Place(panic), thread::current());
         let name = current.name().unwrap_or("without a name");
-        if tracing::dispatcher::has_been_set() {
-            tracing::error!(target: "sluice::panic", at = %place, thread = name, "a panic: a defect of the gateway");
-        } else {
-            // Nobody is left to be told that nobody reads.
-            let _reader_gone = writeln!(io::stderr().lock(), "a panic at {place} in the thread {name}: a defect");
-        }
+        // Nobody is left to be told that nobody reads.
+        let _reader_gone = writeln!(io::stderr().lock(), "a panic at {place} in the thread {name}: a defect");
+        tracing::error!(target: "sluice::panic", at = %place, thread = name, "a panic: a defect of the gateway");
     }));
 }
 

@@ -22,11 +22,15 @@ fn run(role: &str) -> String {
 fn panics_where_it_is_told_to() {
     let Some(role) = std::env::var_os(ROLE) else { return };
     tell_panics();
-    let config = Config { log: "trace".to_owned(), format: Format::Json, otlp_endpoint: None };
-    let telemetry = (role == "logged").then(|| Telemetry::start(&config).unwrap());
+    let log = if role == "silenced" { "off" } else { "trace" };
+    let config = Config { log: log.to_owned(), format: Format::Json, otlp_endpoint: None };
+    let telemetry = (role != "before the log").then(|| Telemetry::start(&config).unwrap());
     let panicked = std::thread::Builder::new()
         .name("worker-7".to_owned())
-        .spawn(|| panic!("the key {CANARY} does not fit"))
+        .spawn(move || {
+            let _amid = (role == "amid another").then_some(PanicsToo);
+            panic!("the key {CANARY} does not fit")
+        })
         .unwrap()
         .join();
     if let Some(telemetry) = telemetry {
@@ -35,13 +39,27 @@ fn panics_where_it_is_told_to() {
     assert!(panicked.is_ok());
 }
 
+/// Ends the process at once.
+struct PanicsToo;
+
+impl Drop for PanicsToo {
+    fn drop(&mut self) {
+        panic!("nor does {CANARY}");
+    }
+}
+
 #[test]
 fn a_panic_is_told_by_its_place_and_thread_and_never_by_its_message() {
-    for role in ["logged", "before the log"] {
+    for (role, panics, logged) in
+        [("logged", 1, true), ("before the log", 1, false), ("silenced", 1, false), ("amid another", 2, false)]
+    {
         let told = run(role);
         assert!(!told.contains(CANARY) && !told.contains("does not fit"), "{role}: {told}");
-        let line = told.lines().find(|line| line.contains("worker-7")).unwrap_or_else(|| panic!("{role}: {told}"));
-        assert!(line.contains("panics.rs:") && line.contains("a panic"), "{role}: {line}");
-        assert_eq!(line.contains("\"target\":\"sluice::panic\""), role == "logged", "{line}");
+        let lines = told.lines().filter(|line| line.contains("worker-7") && line.contains("panics.rs:"));
+        let (in_log, plain): (Vec<_>, Vec<_>) = lines.partition(|line| line.contains("\"target\":\"sluice::panic\""));
+        let of_panics = plain.iter().filter(|line| line.starts_with("a panic at ")).count();
+        assert_eq!(of_panics, panics, "{role}: {told}");
+        // The log's thread may still have written them before the process ended.
+        assert!(if logged { in_log.len() == 1 } else { role == "amid another" || in_log.is_empty() }, "{role}: {told}");
     }
 }
