@@ -70,7 +70,7 @@ fn host(head: &Parts) -> Result<(), &'static str> {
         return Err("The target is of another scheme than http and https; send a path.");
     }
     match header {
-        Some(header) if !same(&header, &target) => {
+        Some(header) if !same(&header, &target, usual_port(head.uri.scheme_str())) => {
             Err("Host and the target name different hosts; send a path and one Host.")
         }
         None if head.version <= Version::HTTP_11 => Err("Host is missing; send it once."),
@@ -96,8 +96,18 @@ fn authority(text: &str) -> Option<Authority> {
     text.parse::<Authority>().ok().filter(|authority| sound(authority).is_some())
 }
 
-fn same(one: &Authority, other: &Authority) -> bool {
-    one.host().eq_ignore_ascii_case(other.host()) && one.port_u16() == other.port_u16()
+/// Without a port they mean the usual one (RFC 9110, 4.2.3).
+fn same(one: &Authority, other: &Authority, usual: Option<u16>) -> bool {
+    let port = |authority: &Authority| authority.port_u16().or(usual);
+    one.host().eq_ignore_ascii_case(other.host()) && port(one) == port(other)
+}
+
+fn usual_port(scheme: Option<&str>) -> Option<u16> {
+    match scheme {
+        Some("http") => Some(80),
+        Some("https") => Some(443),
+        _ => None,
+    }
 }
 
 /// Whether the head announces a body. An HTTP/2 request without a length may have one all the same.

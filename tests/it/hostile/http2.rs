@@ -64,6 +64,8 @@ fn requests() -> Vec<(&'static str, Vec<u8>, Ends)> {
         ("a sound request", bare(&[]), Answer),
         ("Host like the authority", bare(&[("host", "a")]), Answer),
         ("Host in place of the authority", of(&[method, scheme, path, ("host", "a")]), Answer),
+        ("Host with the usual port", bare(&[("host", "a:443")]), Answer),
+        ("the usual port of another scheme", bare(&[("host", "a:80")]), Problem(400, "malformed-request")),
         ("te: trailers", bare(&[("te", "trailers")]), Answer),
         ("no host at all", of(&[method, scheme, path]), Problem(400, "malformed-request")),
         ("another host", bare(&[("host", "b")]), Problem(400, "malformed-request")),

@@ -209,6 +209,7 @@ impl Table {
             "ws://a/apps",
             "http://b/apps",
             "http://a:81/apps",
+            "http://a:443/apps",
             "http://a@b/apps",
             "http://u@a/apps",
             "http://u:p@a/apps",
@@ -220,7 +221,7 @@ impl Table {
         ] {
             self.line(format!("GET {target} HTTP/1.1"), BAD);
         }
-        for target in ["http://a/apps", "HTTP://A/apps", "https://a/apps"] {
+        for target in ["http://a/apps", "HTTP://A/apps", "https://a/apps", "http://a:80/apps", "https://a:443/apps"] {
             self.line(format!("GET {target} HTTP/1.1"), FINE);
         }
         for target in [
