@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -86,6 +87,7 @@ impl Watch {
 
     /// The processes that lived for long enough to be judged.
     pub(crate) fn judged(&self) -> Vec<Judged> {
+        assert!(!self.looking.is_finished(), "nobody looked until the end");
         let courses = self.courses.lock().unwrap();
         courses.iter().filter_map(|((replica, _), samples)| judged(*replica, samples)).collect()
     }
@@ -126,7 +128,11 @@ async fn look(process: u32, operator: &Asker) -> Option<Sample> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let field =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok();
-    let files = fs::read_dir(format!("/proc/{process}/fd")).ok()?.count();
+    let files = match fs::read_dir(format!("/proc/{process}/fd")) {
+        Ok(files) => files.count(),
+        Err(fault) if fault.kind() == ErrorKind::PermissionDenied => panic!("its open files cannot be counted: {fault}"),
+        Err(_gone) => return None,
+    };
     Some(Sample {
         at: Instant::now(),
         memory: field("VmRSS:")?,
