@@ -180,7 +180,7 @@ class Written(unittest.TestCase):
     def test_defaults_that_the_chart_reckons_with_are_the_gateways(self):
         values = yaml.safe_load((CHART / "values.yaml").read_text())["config"]
         for section, key in (("server", "drain"), ("upstream", "timeout"), ("cache", "max_bytes")):
-            self.assertEqual(values[section], {key: DEFAULTS[section][key]})
+            self.assertEqual(values[section][key], DEFAULTS[section][key])
         bare = changed(ONE, config__server={"drain": None}, config__upstream={"timeout": None}, config__cache={"max_bytes": None})
         written = tomllib.loads(data(bare)["sluice.toml"])
         self.assertNotIn("drain", written["server"])
