@@ -22,7 +22,8 @@ pub(super) struct Bounds {
     pub(super) stall: Duration,
     /// For the caller to take one answer whole.
     pub(super) answer: Duration,
-    /// Requests given up by the caller before their answers, where these are more than those answered.
+    /// Requests given up by the caller before their answers, where these are more than those answered. As many again
+    /// once the caller was told to leave.
     pub(super) given_up: u64,
 }
 
@@ -164,7 +165,9 @@ impl Pace {
     /// When patience ends and with what, as it stands now; `None` while it is on us.
     pub(super) fn due(&self) -> Option<(Instant, Overdue)> {
         let state = self.state();
-        if state.given_up > self.bounds.given_up && state.given_up > state.answered {
+        // Once told to leave, what is waited for beside them may end; only who goes on all the same is cut.
+        let most = if state.leaves { self.bounds.given_up * 2 } else { self.bounds.given_up };
+        if state.given_up > most && state.given_up > state.answered {
             return Some((Instant::now(), Overdue::GivenUp));
         }
         let stall = state.blocked_since.map(|since| (since + self.bounds.stall, Overdue::Stall));

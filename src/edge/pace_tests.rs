@@ -114,4 +114,12 @@ async fn requests_that_are_only_given_up_end_the_connection_and_a_few_do_not() {
     assert_ne!(due(&flood), Some((0, Overdue::GivenUp)));
     drop(flood.begin(false));
     assert_eq!(due(&flood), Some((0, Overdue::GivenUp)));
+    let other = flood.begin(false);
+    flood.leaves();
+    assert_eq!(due(&flood), None, "who waits beside them is answered");
+    for _ in 0..Bounds::SERVED.given_up {
+        drop(flood.begin(false));
+    }
+    assert_eq!(due(&flood), Some((0, Overdue::GivenUp)), "whoever goes on is cut");
+    drop(other);
 }

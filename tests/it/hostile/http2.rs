@@ -358,6 +358,7 @@ async fn requests_that_are_taken_up_and_then_given_up_end_the_connection() {
         sent += 1;
     }
     let heard = hear(&mut stream, QUIET).await;
-    assert!(heard.closed && (100..390).contains(&sent), "after {sent}: {heard:.300?}");
+    assert_eq!(heard.gone, Some(0), "told to go before it was cut: {heard:.300?}");
+    assert!(heard.closed && (200..390).contains(&sent), "after {sent}: {heard:.300?}");
     assert_eq!(served.asker.get("/apps").await.status, 200);
 }
