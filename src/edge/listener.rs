@@ -235,7 +235,11 @@ impl Desk {
         watched(connection, http2::Connection::graceful_shutdown, &pace, stop).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>, pace: &Pace) -> Result<http::Response<Untaken<Turn>>, Infallible> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        pace: &Pace,
+    ) -> Result<http::Response<Untaken<Turn>>, Infallible> {
         let (head, body) = request.into_parts();
         let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
         let turn = pace.begin(has_body);

@@ -130,7 +130,9 @@ async fn look(process: u32, operator: &Asker) -> Option<Sample> {
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?.parse().ok();
     let files = match fs::read_dir(format!("/proc/{process}/fd")) {
         Ok(files) => files.count(),
-        Err(fault) if fault.kind() == ErrorKind::PermissionDenied => panic!("its open files cannot be counted: {fault}"),
+        Err(fault) if fault.kind() == ErrorKind::PermissionDenied => {
+            panic!("its open files cannot be counted: {fault}")
+        }
         Err(_gone) => return None,
     };
     Some(Sample {
