@@ -213,7 +213,7 @@ impl Forge {
                 claims.insert("tenant".to_owned(), json!("green"));
                 format!("{header}.{}.{signature}", encoded(Value::Object(claims).to_string()))
             }),
-            self.attack("32 KiB", "A".repeat(32 * 1024)),
+            self.attack("24 KiB", "A".repeat(24 * 1024)),
             self.attack("a list", encoded("[]")),
             self.attack("dots", ".."),
         ]
