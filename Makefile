@@ -24,7 +24,7 @@ test: programs $(PROVIDER)  ## all tests; installs what they run besides our own
 	$(CARGO) test --locked
 
 explore:         ## every state that the slots can come to, with more replicas and faults than the tests look at
-	$(CARGO) test --release --locked --lib budget::explorer -- --include-ignored --nocapture --test-threads 1
+	$(CARGO) test --profile bench --locked --lib budget::explorer -- --include-ignored --nocapture --test-threads 1
 
 # Optimised as it is shipped: what a debug build weighs and how long it takes says little.
 soak: programs   ## everything at once for MINUTES=10; SEED=n does the same again (docs/soak.md)
@@ -45,8 +45,10 @@ check: fmt lint doc deny image-lint chart alerts openapi test  ## exactly what C
 fmt:
 	$(CARGO) fmt --check
 
+# The fuzz targets have a lock file of their own, which a change of our dependencies leaves behind.
 lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) metadata --locked --manifest-path fuzz/Cargo.toml --format-version 1 > /dev/null
 
 doc:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
