@@ -34,9 +34,9 @@ fn holds(name: &str, protocol: &impl Protocol, patience: u32) {
     assert!(waited.is_some_and(|waited| waited <= patience), "{waited:?}");
 }
 
-/// A lease after connecting, and another for a slot whose owner died at the end of the first.
+/// A lease for a slot whose owner is not heard of, and one more for each fault, which may come at the end of the one before.
 fn replicas_hold(name: &str, protocol: &Shared) {
-    holds(name, protocol, 2 * u32::from(protocol.lease()));
+    holds(name, protocol, (1 + u32::from(protocol.faults)) * u32::from(protocol.lease()));
 }
 
 /// The shortest story of an arrival too many.
