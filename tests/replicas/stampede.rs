@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::plan::{Plan, upstream};
 use crate::redis::Redis;
@@ -18,8 +18,10 @@ use crate::turn;
 const CALLERS: usize = 10_000;
 /// Ours of each caller, and some for all else. Each replica needs a third of it.
 const FILES: usize = CALLERS + 1_000;
-/// Connections being opened at a time: more would overflow what a listener lets wait, and be tried again a second later.
-const OPENING: usize = 200;
+/// Connections being opened at a time, and how long each counts as one: more would overflow what a listener lets wait, and
+/// starve three gateways and a Redis on two cores until they take the slot of the call for lost.
+const OPENING: usize = 25;
+const OPENED: Duration = Duration::from_millis(40);
 
 /// A caller's request, and when the first byte of its reply had not come yet.
 struct Told {
@@ -41,8 +43,9 @@ async fn ask(port: u16, request: Arc<str>, opening: Arc<Semaphore>) -> Told {
     let permit = opening.acquire().await.unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    drop(permit);
     let sent = Instant::now();
+    sleep(OPENED).await;
+    drop(permit);
     let mut reply = Vec::new();
     let first = stream.read_buf(&mut reply).await.unwrap();
     assert!(first > 0, "the connection was closed");
@@ -58,7 +61,7 @@ async fn ten_thousand_callers_at_three_replicas_cost_one_call() {
     let _turn = turn().await;
     raise_the_limit_of_open_files();
     let redis = Redis::running().await;
-    let (upstream, minute) = (upstream(Duration::from_secs(30)), Duration::from_secs(60));
+    let (upstream, minute) = (upstream(Duration::from_secs(40)), Duration::from_secs(60));
     let fleet = Plan { upstream, max_wait: minute, timeout: minute, ..Plan::sharing(&redis) }.start().await;
     let (from, to) = settled_day(0);
     let token = fleet.token("red");
