@@ -50,6 +50,24 @@ fn traces(name: &str, secret: &str, day: &str) -> Vec<(String, Vec<u8>)> {
     derived(secret, day).iter().flat_map(|link| [0, 0x36, 0x5c].map(|mask| masked(link, mask))).collect()
 }
 
+/// Writes another master key into the files `id` and `secret`, and asks until it is in force.
+pub(crate) async fn rotate(files: &Files, asker: &Asker, operator: &Asker, (id, secret): (&str, &str)) {
+    files.write("id", id);
+    files.write("secret", secret);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for day in 10.. {
+        let standing = operator.get("/status").await.json()["master_key"].clone();
+        if standing["key_id"].as_str().unwrap().ends_with(&id[id.len() - 4..]) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{standing}");
+        if !standing["successor"].is_null() {
+            asker.ask("app-0", &settled_day(day)).await;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// How often each of these is in the memory of a process: in all of it that may have been written.
 fn counts(process: &Process, wanted: &[(String, Vec<u8>)]) -> Vec<(String, usize)> {
     let place = format!("/proc/{}", process.id());
@@ -138,20 +156,7 @@ async fn a_master_key_that_was_replaced_and_all_derived_keys_are_gone_from_memor
     );
     assert_eq!(in_force.len(), 1, "what is derived from a key stays: {in_force:?}");
 
-    files.write("id", SECOND.0);
-    files.write("secret", SECOND.1);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    for day in 3.. {
-        let standing = operator.get("/status").await.json()["master_key"].clone();
-        if standing["key_id"].as_str().unwrap().ends_with("bbbb") {
-            break;
-        }
-        assert!(Instant::now() < deadline, "{standing}");
-        if !standing["successor"].is_null() {
-            asker.ask("app-0", &settled_day(day)).await;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
+    rotate(&files, &asker, &operator, SECOND).await;
     let after = counts(&process, &wanted);
     assert_eq!(found(&after, "first"), Vec::<&(String, usize)>::new(), "the replaced key is still there");
     let in_force = found(&after, "second");

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sluice::simulator::{Fault, Settings, Share, Simulator, start};
 use tokio::time::{Instant, sleep};
 
-use crate::memory::derived;
+use crate::memory::{derived, rotate};
 use crate::redis::{Options, Redis};
 use crate::support::{Asker, Certificates, Files, Process, addresses, free_port, now, settled_day, sluice};
 use crate::telling::collector;
@@ -122,23 +122,6 @@ fn token(files: &Files, issuer: &str, outputs: &mut Outputs) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-async fn rotate(files: &Files, asker: &Asker, operator: &Asker) {
-    files.write("id", SECOND.0);
-    files.write("secret", SECOND.1);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    for day in 10.. {
-        let key = operator.get("/status").await.json()["master_key"].clone();
-        if key["key_id"].as_str().unwrap().ends_with("cond") {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{key}");
-        if !key["successor"].is_null() {
-            asker.ask("app-0", &settled_day(day)).await;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
 /// Reloads with mistakes, each beside a secret.
 async fn broken_reloads(files: &Files, good: &str, operator: &Asker, outputs: &mut Outputs) {
     for (from, to) in [
@@ -247,7 +230,7 @@ async fn no_output_of_a_whole_run_holds_a_secret() {
         outputs.add("a fault", format!("{:?}", askers[0].ask("app-0", &settled_day(day)).await));
         upstream.clear_faults();
     }
-    rotate(&files, &askers[0], &operator).await;
+    rotate(&files, &askers[0], &operator, SECOND).await;
     broken_reloads(&files, &good, &operator, &mut outputs).await;
 
     let claims = URL_SAFE_NO_PAD.decode(tokens[1].split('.').nth(1).unwrap()).unwrap();
