@@ -217,6 +217,42 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The names that the record has had. The thread that writes may make the next file at any moment, so each step holds
+/// whether it has or not.
+struct Names {
+    path: PathBuf,
+    rotated: Vec<PathBuf>,
+}
+
+impl Names {
+    fn rotate(&mut self) {
+        let rotated = self.path.with_extension(self.rotated.len().to_string());
+        if fs::rename(&self.path, &rotated).is_ok() {
+            self.rotated.push(rotated);
+        }
+    }
+
+    /// Where the next file would be, there can be none.
+    fn block(&mut self) {
+        while fs::create_dir(&self.path).is_err() {
+            self.rotate();
+        }
+    }
+
+    /// The last file is back in its place, unless another is there already.
+    fn unblock(&mut self) {
+        fs::remove_dir(&self.path).unwrap();
+        if let Some(last) = self.rotated.pop_if(|last| fs::hard_link(last, &self.path).is_ok()) {
+            fs::remove_file(last).unwrap();
+        }
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let all = self.rotated.iter().chain([&self.path]).filter(|path| path.exists());
+        all.flat_map(|path| lines(path)).collect()
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
@@ -226,7 +262,8 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let desk = desk();
-            let (mut let_through, mut rotations, mut under_way) = (Vec::new(), Vec::new(), Vec::new());
+            let mut names = Names { path: desk.path.clone(), rotated: Vec::new() };
+            let (mut let_through, mut under_way) = (Vec::new(), Vec::new());
             for step in steps {
                 match step {
                     Step::Call | Step::CallAndEnd => if let Ok(opened) = open(&desk.audit).await {
@@ -241,33 +278,23 @@ proptest! {
                     Step::Bite(bite) => desk.disk.set(Manners { bite: Some(bite), ..Manners::default() }),
                     Step::SyncFails => desk.disk.set(Manners { sync_fails: true, ..Manners::default() }),
                     Step::Blocked => {
-                        // Where the next file would be, there can be none.
-                        let away = desk.path.with_extension("away");
-                        drop(fs::rename(&desk.path, &away));
-                        fs::create_dir(&desk.path).unwrap();
+                        names.block();
                         desk.audit.flush().await;
-                        fs::remove_dir(&desk.path).unwrap();
-                        drop(fs::rename(away, &desk.path));
+                        names.unblock();
                         desk.audit.flush().await;
                     }
                     Step::Heal => {
                         desk.disk.set(Manners::default());
                         desk.audit.flush().await;
                     }
-                    Step::Rotate => {
-                        let rotated = desk.path.with_extension(rotations.len().to_string());
-                        if fs::rename(&desk.path, &rotated).is_ok() {
-                            rotations.push(rotated);
-                        }
-                    }
+                    Step::Rotate => names.rotate(),
                 }
             }
             drop(under_way);
             desk.disk.set(Manners::default());
             desk.audit.flush().await;
             desk.audit.flush().await;
-            rotations.push(desk.path.clone());
-            let all: Vec<Value> = rotations.iter().filter(|path| path.exists()).flat_map(|path| lines(path)).collect();
+            let all = names.lines();
             let of = |word: &str| -> Vec<String> {
                 let mut ids: Vec<_> = all.iter().filter(|line| line["record"] == word)
                     .map(|line| line["id"].as_str().unwrap().to_owned()).collect();
