@@ -1,14 +1,13 @@
 //! A real OpenID provider: what it publishes, and that its access tokens are believed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Asker, Files, House, OidcProvider, Plan, RESOURCE, Requests};
 
@@ -120,29 +119,35 @@ async fn its_keys_are_discovered_and_followed_through_rotations_without_a_valid_
     assert_eq!(house.bearer(&*first).get("/apps").await.status, 200);
 
     // Callers that each fetch a token, use it, and so on, all through a rotation.
-    let over = Arc::new(AtomicBool::new(false));
-    let callers: JoinSet<Vec<(String, u16)>> = (0..4)
+    let seen: Arc<Mutex<Vec<(String, u16)>>> = Arc::default();
+    let callers: JoinSet<()> = (0..4)
         .map(|_| {
-            let (provider, house, over) = (Arc::clone(&provider), Arc::clone(&house), Arc::clone(&over));
+            let (provider, house, seen) = (Arc::clone(&provider), Arc::clone(&house), Arc::clone(&seen));
             async move {
-                let mut seen = Vec::new();
-                while !over.load(Ordering::Relaxed) {
+                loop {
                     let token = provider.token("robot-red", RESOURCE).await;
                     for _ in 0..5 {
-                        seen.push((key_id(&token), house.bearer(&*token).get("/apps").await.status));
+                        let status = house.bearer(&*token).get("/apps").await.status;
+                        seen.lock().unwrap().push((key_id(&token), status));
                     }
                 }
-                seen
             }
         })
         .collect();
-    sleep(Duration::from_millis(300)).await;
-    provider.rotate_to("ES256").await;
-    sleep(Duration::from_millis(700)).await;
-    over.store(true, Ordering::Relaxed);
-    let seen: Vec<_> = callers.join_all().await.into_iter().flatten().collect();
-    let of = |key: &str| seen.iter().filter(|(name, _)| name == key).count();
-    assert!(of("key-1") > 10 && of("key-2") > 10, "tokens of both keys were used: {} {}", of("key-1"), of("key-2"));
+    let used = async |key: &str| {
+        let of = || seen.lock().unwrap().iter().filter(|(name, _)| name == key).count();
+        while of() <= 10 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let rotation = async {
+        used("key-1").await;
+        provider.rotate_to("ES256").await;
+        used("key-2").await;
+    };
+    timeout(Duration::from_secs(30), rotation).await.expect("tokens of both keys are used");
+    drop(callers);
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     assert!(seen.iter().all(|(_, status)| *status == 200), "{seen:?}");
     assert_eq!(house.bearer(&*first).get("/apps").await.status, 200, "the older key is still published");
     let asked = provider.requests().await;
