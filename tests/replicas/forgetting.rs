@@ -32,7 +32,7 @@ async fn order(fleet: &Fleet, replica: usize, path: &str, body: &str) -> u16 {
 async fn start_again(fleet: &mut Fleet, replica: usize) {
     fleet.kill(replica);
     fleet.start(replica).await;
-    fleet.connected().await;
+    fleet.ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,6 +49,7 @@ struct Caller {
     tenant: &'static str,
     way: Way,
     next: Arc<AtomicUsize>,
+    windows: Arc<[(String, String)]>,
     enough: Arc<AtomicBool>,
     hopeless: Duration,
 }
@@ -69,13 +70,16 @@ impl Crowd {
 impl Load {
     pub(crate) fn of(fleet: &Fleet, crowds: Vec<Crowd>) -> Self {
         let enough = Arc::new(AtomicBool::new(false));
+        // The same to the end, should midnight come between.
+        let windows: Arc<[_]> = (0..DAYS).map(|day| settled_day(i64::try_from(day).unwrap())).collect();
         let mut questions: HashMap<_, Arc<AtomicUsize>> = HashMap::new();
         let mut callers = JoinSet::new();
         for Crowd { tenant, callers: count, way } in crowds {
             for _ in 0..count {
                 let (way, next, enough) =
                     (Arc::clone(&way), Arc::clone(questions.entry(tenant).or_default()), Arc::clone(&enough));
-                callers.spawn(Caller { tenant, way, next, enough, hopeless: fleet.deadline + HOPELESS }.ask_on());
+                let (windows, hopeless) = (Arc::clone(&windows), fleet.deadline + HOPELESS);
+                callers.spawn(Caller { tenant, way, next, windows, enough, hopeless }.ask_on());
             }
         }
         Self { callers, enough }
@@ -129,9 +133,9 @@ impl Caller {
 
     async fn ask(&self, number: usize) -> Outcome {
         let (replica, asker) = (self.way)();
-        let (app, window) = (format!("app-{}", number / DAYS), settled_day(i64::try_from(number % DAYS).unwrap()));
+        let (app, window) = (format!("app-{}", number / DAYS), &self.windows[number % DAYS]);
         let began = Instant::now();
-        let end = match timeout(self.hopeless, asker.try_ask(&app, &window)).await {
+        let end = match timeout(self.hopeless, asker.try_ask(&app, window)).await {
             Ok(reply) => reply.map_err(|fault| format!("{fault:?}")),
             Err(_) => Err("no reply at all".to_owned()),
         };

@@ -50,7 +50,7 @@ async fn after_a_redis_that_was_killed_is_back_and_empty_nothing_is_sent_for_a_l
     redis.start().await;
     fleet.connected().await;
     ends_well(&fleet, load).await;
-    quiet(&fleet, away, back + LEASE);
+    quiet(&fleet, away + GUARD, back + LEASE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,6 +88,7 @@ async fn while_redis_stands_still_held_answers_are_served_at_once_stale_ones_sta
     redis.signal("STOP");
     let stopped = Instant::now();
     fleet.degraded().await;
+    let noticed = Instant::now();
     for replica in fleet.all() {
         let began = Instant::now();
         let reply = fleet.asker(replica, SPARE).ask(&app, &window).await;
@@ -97,7 +98,7 @@ async fn while_redis_stands_still_held_answers_are_served_at_once_stale_ones_sta
         assert!(reply.status == 200 && reply.header("cache-status").contains("stale-if-error"), "{reply:?}");
     }
     // Within the first second it might be back at once, and patient callers wait for it.
-    sleep_until(stopped + Duration::from_secs(2)).await;
+    sleep_until(noticed + Duration::from_millis(1200)).await;
     refuses_cold_questions(&fleet).await;
     assert!(stopped.elapsed() < Duration::from_secs(5), "too late to have met a Redis that stands still");
     sleep_until(stopped + Duration::from_secs(5)).await;

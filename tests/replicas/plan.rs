@@ -78,11 +78,12 @@ impl Plan {
         Self { redis: vec![lines.to_owned(); 3], ..Self::default() }
     }
 
-    /// Starts the upstream and the replicas, and waits until all of them serve and have found their Redis.
+    /// Starts the upstream and the replicas, and waits until all of them serve, have found their Redis and are ready.
     pub(crate) async fn start(self) -> Fleet {
         let mut fleet = self.prepare().await;
         fleet.start_all().await;
         fleet.connected().await;
+        fleet.ready().await;
         fleet
     }
 

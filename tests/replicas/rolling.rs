@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use sluice::simulator::{Fault, Share};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::audit::{Pardon, judge, kept};
 use crate::fleet::{Fleet, SPARE};
 use crate::load::{Crowd, Load, Way};
-use crate::plan::{Plan, upstream};
+use crate::plan::Plan;
 use crate::redis::Redis;
 use crate::support::Asker;
 use crate::{turn, within};
@@ -90,15 +91,18 @@ async fn a_rolling_restart_behind_a_balancer_fails_no_request() {
 async fn a_call_whose_caller_is_gone_is_brought_to_the_others_by_a_replica_that_stops() {
     let _turn = turn().await;
     let redis = Redis::running().await;
-    let slow = upstream(Duration::from_millis(2500));
-    let mut fleet = Plan { upstream: slow, timeout: Duration::from_secs(8), ..Plan::sharing(&redis) }.start().await;
+    let mut fleet = Plan { timeout: Duration::from_secs(8), ..Plan::sharing(&redis) }.start().await;
+    // On an open connection the call has arrived when the guard has passed, and a late heartbeat cannot lose its slot.
+    fleet.serves().await;
+    fleet.upstream.order(Fault::Latency(Duration::from_millis(2500)), Share::Next(1));
+    let before = fleet.calls();
     let (app, window) = fleet.fresh();
     let ask = |replica| {
         let (asker, app, window) = (fleet.asker(replica, SPARE), app.clone(), window.clone());
         tokio::spawn(async move { asker.ask(&app, &window).await })
     };
     let first = ask(0);
-    within(Duration::from_secs(5), "the call", async || (fleet.calls() == 1).then_some(())).await;
+    within(Duration::from_secs(5), "the call", async || (fleet.calls() > before).then_some(())).await;
     let second = ask(1);
     sleep(Duration::from_millis(200)).await;
     first.abort();
@@ -108,5 +112,5 @@ async fn a_call_whose_caller_is_gone_is_brought_to_the_others_by_a_replica_that_
     // Cuts the drain short, so that no connection is left long before the answer comes.
     fleet.stop(0).await;
     assert_eq!(second.await.unwrap().status, 200);
-    assert_eq!(fleet.calls(), 1, "it was not asked again");
+    assert_eq!(fleet.calls(), before + 1, "it was not asked again");
 }
