@@ -15,10 +15,13 @@ use crate::settings::Settings;
 use crate::store::tests::redis::Redis;
 use crate::store::{self, Keeper};
 
-const PER: Duration = Duration::from_millis(400);
+/// Longer than any room, which tells what frees at once from what waits for it.
+const PER: Duration = Duration::from_millis(600);
 const GUARD: Duration = Duration::from_millis(80);
-/// What a machine under load may add to any wait.
-const ROOM: Duration = Duration::from_millis(250);
+/// What a machine under load may add to any wait in real time.
+const ROOM: Duration = Duration::from_millis(500);
+/// What timers add that go by whole milliseconds, where time is stopped.
+const TICKS: Duration = Duration::from_millis(5);
 const REPLICAS: usize = 3;
 
 /// A question that nobody else asks, bid for without end. One at a time for each replica, as its dispatcher would.
@@ -80,7 +83,7 @@ impl House {
         let house = Self { replicas, redis: Some(redis) };
         drop(house.first().permit().await);
         // That it was given back is told without waiting.
-        sleep(ROOM).await;
+        sleep(Duration::from_millis(100)).await;
         house
     }
 
@@ -90,6 +93,12 @@ impl House {
 
     fn second(&self) -> &Budget {
         &self.replicas[1]
+    }
+
+    /// Holds a wait to have been as long as this, and longer only by what is nobody's fault.
+    fn about(&self, actual: Duration, least: Duration) {
+        let room = if self.redis.is_some() { ROOM } else { TICKS };
+        assert!(actual >= least && actual < least + room, "{actual:?} instead of {least:?}");
     }
 }
 
@@ -106,8 +115,13 @@ async fn granted_after(budget: &Budget, start: Instant) -> Duration {
     start.elapsed()
 }
 
-fn about(actual: Duration, least: Duration) {
-    assert!(actual >= least && actual < least + ROOM, "{actual:?} instead of {least:?}");
+/// A call on its way. What a machine under load does too late to be sent is tried again.
+async fn sent(budget: &Budget) -> InFlight {
+    loop {
+        if let Ok(in_flight) = budget.permit().await.send() {
+            return in_flight;
+        }
+    }
 }
 
 /// What a slot costs whose owner is not heard of again.
@@ -117,7 +131,7 @@ async fn a_permit_dropped_unsent_frees_its_slot_at_once(house: House) {
     let permit = house.first().permit().await;
     let start = Instant::now();
     drop(permit);
-    about(granted_after(house.second(), start).await, Duration::ZERO);
+    house.about(granted_after(house.second(), start).await, Duration::ZERO);
     assert_eq!(house.first().standing().sent, 0);
 }
 
@@ -126,57 +140,57 @@ async fn a_late_permit_is_refused_and_its_slot_is_free(house: House) {
     sleep(GUARD / 2 + Duration::from_millis(1)).await;
     let start = Instant::now();
     assert_eq!(permit.send().unwrap_err(), Late);
-    about(granted_after(house.second(), start).await, Duration::ZERO);
+    house.about(granted_after(house.second(), start).await, Duration::ZERO);
 }
 
 async fn an_answer_begins_the_slots_second(house: House) {
-    let in_flight = house.first().permit().await.send().unwrap();
+    let in_flight = sent(house.first()).await;
     sleep(GUARD / 4).await;
     let answered = Instant::now();
     in_flight.answered();
-    about(granted_after(house.second(), answered).await, PER);
+    house.about(granted_after(house.second(), answered).await, PER);
 }
 
 async fn an_arrival_begins_it_and_a_late_answer_changes_nothing(house: House) {
-    let in_flight = house.first().permit().await.send().unwrap();
+    let in_flight = sent(house.first()).await;
     sleep(GUARD).await;
     let arrived = Instant::now();
     in_flight.arrived();
     sleep(PER / 2).await;
     in_flight.answered();
-    about(granted_after(house.second(), arrived).await, PER);
+    house.about(granted_after(house.second(), arrived).await, PER);
 }
 
 async fn a_lost_call_may_still_be_on_its_way(house: House) {
-    let in_flight = house.first().permit().await.send().unwrap();
+    let in_flight = sent(house.first()).await;
     sleep(GUARD / 4).await;
     let lost = Instant::now();
     drop(in_flight);
-    about(granted_after(house.second(), lost).await, GUARD + PER);
+    house.about(granted_after(house.second(), lost).await, GUARD + PER);
 }
 
 async fn a_call_that_was_never_sent_is_paced_like_one(house: House) {
-    let in_flight = house.first().permit().await.send().unwrap();
+    let in_flight = sent(house.first()).await;
     let ended = Instant::now();
     in_flight.never_sent();
-    about(granted_after(house.second(), ended).await, PER);
+    house.about(granted_after(house.second(), ended).await, PER);
     assert_eq!(house.first().standing().sent, 0);
 }
 
 /// Its connection is being opened, or the rule is strict.
 async fn a_call_without_a_word_holds_its_slot_for_as_long_as_it_takes(house: House) {
-    let in_flight = house.first().permit().await.send().unwrap();
+    let in_flight = sent(house.first()).await;
     let waits = LEASE * 2;
     assert!(timeout(waits, house.second().permit()).await.is_err(), "its slot was given to another");
     let still_ours = in_flight.written_by().is_none_or(|by| by > Instant::now());
     assert!(still_ours, "the slot is held, and its call may be written");
     let answered = Instant::now();
     in_flight.answered();
-    about(granted_after(house.second(), answered).await, PER);
+    house.about(granted_after(house.second(), answered).await, PER);
 }
 
 async fn a_throttle_doubles_the_guard_of_all(house: House) {
-    house.first().permit().await.send().unwrap().throttled();
+    sent(house.first()).await.throttled();
     let wide = async {
         while house.replicas.iter().any(|replica| replica.standing().guard < GUARD * 2) {
             sleep(Duration::from_millis(5)).await;
@@ -262,41 +276,55 @@ async fn the_slot_of_one_who_died_frees_itself() {
     let house = House::shared(1, GuardRule::Within(GUARD)).await;
     let start = Instant::now();
     std::mem::forget(house.first().permit().await);
-    about(granted_after(house.second(), start).await, LEASE);
+    house.about(granted_after(house.second(), start).await, LEASE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_lost_its_data_grants_nothing_for_a_lease() {
     let house = House::shared(2, GuardRule::Within(GUARD)).await;
     let redis = house.redis.as_ref().unwrap();
-    house.first().permit().await.send().unwrap().answered();
+    sent(house.first()).await.answered();
     let lost = Instant::now();
     redis.cli(&["FLUSHALL"]);
-    about(granted_after(house.second(), lost).await, LEASE);
+    house.about(granted_after(house.second(), lost).await, LEASE);
     let told = Instant::now();
     redis.cli(&["HSET", "{test}:slots", "run_id", "another"]);
-    about(granted_after(house.second(), told).await, LEASE);
+    house.about(granted_after(house.second(), told).await, LEASE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_whose_slot_was_forgotten_is_not_written_any_more() {
     let house = House::shared(1, GuardRule::Within(GUARD)).await;
-    let in_flight = house.first().permit().await.send().unwrap();
+    let in_flight = sent(house.first()).await;
+    let known = || in_flight.written_by().expect("nothing has arrived");
+    let mut last = known();
     house.redis.as_ref().unwrap().cli(&["FLUSHALL"]);
     // The next prolongation finds out, before the tenure would have ended by itself.
-    sleep(ROOM).await;
-    assert!(in_flight.written_by().is_some_and(|by| by <= Instant::now()));
+    loop {
+        let by = known();
+        if by < last {
+            break;
+        }
+        assert!(Instant::now() < by, "the tenure ended by itself");
+        last = by;
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_permit_is_good_for_no_longer_than_its_call_can_still_be_written_and_prolonged() {
     // Half of a guard as long as that would be all of the tenure.
     let house = House::shared_in(Duration::from_secs(1), 1, GuardRule::Strict).await;
-    let permit = house.first().permit().await;
-    let good_until = permit.good_until();
-    assert!(good_until < Instant::now() + Duration::from_millis(350), "time is left for the writing");
-    sleep_until(good_until - Duration::from_millis(50)).await;
-    let in_flight = permit.send().expect("in time");
+    let in_flight = loop {
+        let permit = house.first().permit().await;
+        let good_until = permit.good_until();
+        assert!(good_until < Instant::now() + Duration::from_millis(350), "time is left for the writing");
+        sleep_until(good_until - Duration::from_millis(50)).await;
+        // A machine under load may come too late.
+        if let Ok(in_flight) = permit.send() {
+            break in_flight;
+        }
+    };
     // Until the tenure would have ended without a word of ours, and longer.
     let sent = Instant::now();
     while sent.elapsed() < Duration::from_millis(400) {
@@ -310,7 +338,7 @@ async fn after_a_lost_connection_nothing_is_granted_for_a_lease() {
     let house = House::shared(2, GuardRule::Within(GUARD)).await;
     let lost = Instant::now();
     house.redis.as_ref().unwrap().cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
-    timeout(ROOM * 8, async {
+    timeout(ROOM * 4, async {
         while house.first().unavailable_for().is_none() {
             sleep(Duration::from_millis(1)).await;
         }
@@ -318,7 +346,7 @@ async fn after_a_lost_connection_nothing_is_granted_for_a_lease() {
     .await
     .unwrap();
     let after = granted_after(house.first(), lost).await;
-    assert!(after >= LEASE && after < LEASE + ROOM * 4, "{after:?}");
+    assert!(after >= LEASE && after < LEASE + ROOM * 2, "{after:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,8 +9,10 @@ use super::*;
 use crate::budget::{self, Budget, GuardRule};
 use crate::query::Question;
 
-const GUARD: Duration = Duration::from_millis(20);
-const SYNC: Duration = Duration::from_millis(80);
+/// A permit is good for half of it.
+const GUARD: Duration = Duration::from_millis(200);
+/// Much longer than that; and two in a row are not as long as the longest that a call waits for its record.
+const SYNC: Duration = Duration::from_millis(500);
 
 fn asking(app: &str) -> Asking {
     Question::sample(app).asked_elsewhere().into()
@@ -57,7 +59,7 @@ async fn a_disk_slower_than_a_permit_costs_one_turn_and_not_the_call() {
 #[tokio::test]
 async fn the_slot_is_free_for_others_while_a_record_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
-    let audit = Audit::slow(&directory.path().join("audit.jsonl"), Duration::from_millis(300));
+    let audit = Audit::slow(&directory.path().join("audit.jsonl"), SYNC);
     let (shelf, budget) = (Shelf::default(), budget());
     let began = Instant::now();
     let (late, other) = tokio::join!(
