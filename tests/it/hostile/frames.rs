@@ -6,6 +6,9 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+/// What is due may keep a busy machine waiting for so long.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(super) const DATA: u8 = 0;
@@ -74,6 +77,10 @@ pub(super) struct Heard {
     /// Why the connection ended, where it was said.
     pub(super) gone: Option<u32>,
     pub(super) closed: bool,
+    /// Pings that came back.
+    pub(super) pings: usize,
+    /// The bodies that did not end yet.
+    open: Vec<(u32, Vec<u8>)>,
 }
 
 impl Heard {
@@ -85,46 +92,72 @@ impl Heard {
         Some((body["status"].as_u64().unwrap(), code))
     }
 
+    /// Whether nothing more can come on a stream.
+    pub(super) fn is_over(&self, stream: u32) -> bool {
+        self.ended()
+            || self.bodies.iter().any(|(known, _)| *known == stream)
+            || self.reset.iter().any(|(known, _)| *known == stream)
+    }
+
     /// Whether the connection came to an end, with a word or without.
     pub(super) fn ended(&self) -> bool {
         self.closed || self.gone.is_some_and(|code| code != 0)
     }
-}
 
-/// Listens until the connection is closed or nothing has come for a while. Pings and settings are not answered.
-pub(super) async fn hear(stream: &mut (impl AsyncRead + Unpin), quiet: Duration) -> Heard {
-    let mut heard = Heard::default();
-    let mut bodies: Vec<(u32, Vec<u8>)> = Vec::new();
-    loop {
-        let mut head = [0; 9];
-        match timeout(quiet, stream.read_exact(&mut head)).await {
-            Err(_elapsed) => return heard,
-            Ok(Err(_)) => break,
-            Ok(Ok(_)) => {}
+    /// Listens on until this is so, the connection is closed or nothing has come for a while. Pings and settings are not
+    /// answered.
+    pub(super) async fn listen(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        quiet: Duration,
+        enough: impl Fn(&Self) -> bool,
+    ) {
+        while !enough(self) && !self.closed {
+            let mut head = [0; 9];
+            match timeout(quiet, stream.read_exact(&mut head)).await {
+                Err(_elapsed) => return,
+                Ok(Err(_)) => self.closed = true,
+                Ok(Ok(_)) => self.take(head, stream).await,
+            }
         }
+    }
+
+    async fn take(&mut self, head: [u8; 9], stream: &mut (impl AsyncRead + Unpin)) {
         let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
         let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
         let mut payload = vec![0; length];
         if stream.read_exact(&mut payload).await.is_err() {
-            break;
+            self.closed = true;
+            return;
         }
         let code = |from: usize| u32::from_be_bytes(payload[from..from + 4].try_into().unwrap());
         match head[3] {
             HEADERS => {
-                heard.answered.push(id);
-                bodies.push((id, Vec::new()));
+                self.answered.push(id);
+                self.open.push((id, Vec::new()));
             }
-            DATA => bodies.iter_mut().find(|(known, _)| *known == id).unwrap().1.extend(&payload),
-            RST_STREAM => heard.reset.push((id, code(0))),
-            GOAWAY => heard.gone = Some(code(4)),
+            DATA => self.open.iter_mut().find(|(known, _)| *known == id).unwrap().1.extend(&payload),
+            RST_STREAM => self.reset.push((id, code(0))),
+            GOAWAY => self.gone = Some(code(4)),
+            PING => self.pings += usize::from(head[4] & ACK > 0),
             _ => {}
         }
         if head[4] & END_STREAM > 0 && matches!(head[3], HEADERS | DATA) {
-            let place = bodies.iter().position(|(known, _)| *known == id).unwrap();
-            heard.bodies.push(bodies.remove(place));
+            let place = self.open.iter().position(|(known, _)| *known == id).unwrap();
+            self.bodies.push(self.open.remove(place));
         }
     }
-    heard.closed = true;
+}
+
+/// Listens until what is due has come, and then whether anything more does.
+pub(super) async fn hear(
+    stream: &mut (impl AsyncRead + Unpin),
+    due: impl Fn(&Heard) -> bool,
+    quiet: Duration,
+) -> Heard {
+    let mut heard = Heard::default();
+    heard.listen(stream, PATIENCE, due).await;
+    heard.listen(stream, quiet, |_| false).await;
     heard
 }
 

@@ -16,8 +16,12 @@ use crate::support::Asker;
 
 /// The promise: slow connections are dropped by then.
 const DROPPED: Duration = Duration::from_secs(10);
+/// What a busy machine may add to it. The bounds themselves are held to by tests whose clock stands still.
+const ROOM: Duration = Duration::from_secs(3);
 const GIVE_UP: Duration = Duration::from_secs(25);
 const GROWTH: u64 = 96 << 20;
+/// What a gateway may compute meanwhile, the answers to who asks as ever included.
+const COMPUTED: Duration = Duration::from_secs(4);
 
 /// What a slow connection does: says this at once, then repeats that once a second.
 #[derive(Clone, Copy, Debug)]
@@ -88,12 +92,12 @@ async fn reads_nothing(to: SocketAddr) -> Result<Duration, String> {
     let mut stream = socket.connect(to).await.unwrap();
     let request = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n".repeat(8);
     stream.write_all(request.as_bytes()).await.unwrap();
-    sleep(DROPPED).await;
+    sleep(DROPPED + ROOM).await;
     let (mut waste, mut taken) = (vec![0; 1 << 16], 0);
     while let Ok(Ok(length @ 1..)) = timeout(Duration::from_secs(5), stream.read(&mut waste)).await {
         taken += length;
     }
-    if taken > 8_000_000 { Err(format!("reads nothing: {taken} bytes still came")) } else { Ok(DROPPED) }
+    if taken > 8_000_000 { Err(format!("reads nothing: {taken} bytes still came")) } else { Ok(DROPPED + ROOM) }
 }
 
 /// Asks again and again until told to stop; how long each request took.
@@ -124,12 +128,14 @@ fn p99(mut took: Vec<Duration>) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_slow_connections_are_dropped_and_nobody_else_notices() {
-    let (plain, tls) = tokio::join!(Served::start("", false), Served::start("", true));
+    let (plain, tls, control) =
+        tokio::join!(Served::start("", false), Served::start("", true), Served::start("", false));
     let trusted = tls.certificates.as_ref().unwrap();
     let before = p99(ask_for(&plain.asker, Duration::from_secs(2)).await);
-    let memory = [&plain, &tls].map(Served::memory);
+    let (memory, computed) = ([&plain, &tls].map(Served::memory), [&plain, &tls].map(Served::computed));
     let stop = Arc::<AtomicBool>::default();
-    let normal = [&plain, &tls].map(|served| tokio::spawn(ask_until(served.asker.clone(), Arc::clone(&stop))));
+    let [control, normal @ ..] =
+        [&control, &plain, &tls].map(|served| tokio::spawn(ask_until(served.asker.clone(), Arc::clone(&stop))));
     let mut slow = JoinSet::new();
     for (to, kinds) in [(plain.public, &PLAIN[..]), (plain.admin, &OPERATORS), (tls.public, &SHAKING)] {
         for (count, kind) in kinds {
@@ -152,11 +158,19 @@ async fn five_hundred_slow_connections_are_dropped_and_nobody_else_notices() {
     let grown = [(&plain, memory[0]), (&tls, memory[1])].map(|(served, then)| served.memory().saturating_sub(then));
     let dropped = slow.join_all().await;
     stop.store(true, Ordering::Relaxed);
-    let late: Vec<_> = dropped.iter().filter(|result| result.as_ref().map_or(true, |took| *took > DROPPED)).collect();
+    let late: Vec<_> =
+        dropped.iter().filter(|result| result.as_ref().map_or(true, |took| *took > DROPPED + ROOM)).collect();
     assert!(late.is_empty(), "{late:?}");
+    // A machine that is busy meanwhile is so for a gateway that nobody attacks, too.
+    let control = p99(control.await.unwrap());
+    let most = (before.max(control) * 5).max(Duration::from_millis(100));
     for normal in normal {
         let beside = p99(normal.await.unwrap());
-        assert!(beside <= (before * 5).max(Duration::from_millis(100)), "{before:?} before, {beside:?} beside them");
+        assert!(beside <= most, "{before:?} before, {beside:?} beside them, {control:?} where there are none");
+    }
+    for (served, then) in [&plain, &tls].into_iter().zip(computed) {
+        let computed = served.computed().since(then);
+        assert!(computed < COMPUTED, "it made the machine busy itself: {computed:?}");
     }
     assert!(grown.iter().all(|grown| *grown < GROWTH), "{grown:?}");
 }
