@@ -9,7 +9,7 @@ use sluice::simulator::{Fault, Settings, Share};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{House, Plan, free_port, settled_day};
+use crate::support::{House, Plan, Reply, free_port, settled_day};
 
 /// A fault, what the caller sees of it, and the calls it costs.
 struct Case {
@@ -60,14 +60,26 @@ async fn house_before(upstream: Settings) -> House {
     Plan { upstream, upstream_toml: "timeout = \"4s\"", ..Plan::default() }.build().await
 }
 
+/// What is told of a fault, by a house that stands before it.
+async fn told(fault: &Fault) -> (House, Reply, Duration) {
+    let mut tries = 0;
+    loop {
+        let house = house().await;
+        house.upstream.order(fault.clone(), Share::Always);
+        let began = Instant::now();
+        let reply = house.asker("red").ask("app-0", &settled_day(0)).await;
+        tries += 1;
+        // A gateway that a busy machine let stand still during its call knows nothing of the upstream, and says so.
+        if reply.problem() != "overloaded" || tries == 3 {
+            return (house, reply, began.elapsed());
+        }
+    }
+}
+
 async fn is_told_and_recovered_from(case: Case) {
     let name = case.fault.name();
-    let house = house().await;
+    let (house, reply, took) = told(&case.fault).await;
     let asker = house.asker("red");
-    house.upstream.order(case.fault, Share::Always);
-    let began = Instant::now();
-    let reply = asker.ask("app-0", &settled_day(0)).await;
-    let took = began.elapsed();
     assert_eq!((reply.status, reply.problem().as_str()), (case.status, case.problem), "{name}: {reply:?}");
     assert_eq!(reply.json().get("upstream_code").and_then(|code| code.as_str()), case.upstream_code, "{name}");
     assert!(reply.retry_after() >= 1, "{name}");

@@ -86,7 +86,7 @@ async fn a_target_that_is_too_long_is_refused_before_it_is_read() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_requests_than_the_gateway_takes_are_overload() {
-    let plan = Plan::latency(Duration::from_millis(600)).with_toml("[server]\nmax_in_flight = 3");
+    let plan = Plan::latency(Duration::from_secs(3)).with_toml("[server]\nmax_in_flight = 3");
     let house = plan.build().await;
     let mut asking = JoinSet::new();
     for _ in 0..10 {

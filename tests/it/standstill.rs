@@ -20,7 +20,7 @@ admin_listen = "127.0.0.1:0"
 endpoint = "{}"
 access_key_id = "{access_key_id}"
 secret_access_key = "{secret_access_key}"
-timeout = "1s"
+timeout = "2s"
 {ISSUER_AND_TENANT}
 "#,
         upstream.endpoint()
@@ -36,7 +36,8 @@ timeout = "1s"
     };
     sleep(Duration::from_millis(300)).await;
     process.signal("STOP");
-    sleep(Duration::from_millis(2500)).await;
+    // Longer than the timeout and what a timer may be late.
+    sleep(Duration::from_millis(3500)).await;
     process.signal("CONT");
     let reply = asking.await.unwrap();
     // Which of the two it wakes to is chance: the answer that lies there unread, or the timer.
