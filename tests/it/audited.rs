@@ -198,9 +198,13 @@ async fn a_file_that_may_not_grow_is_no_end_and_no_half_line() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_leaves_a_call_unfinished_and_a_file_that_goes_on() {
-    let upstream = upstream(Duration::from_secs(1)).await;
+    let upstream = upstream(Duration::from_millis(5)).await;
     let files = files(&upstream, "audit.jsonl");
     let path = files.path("audit.jsonl");
+    // Nothing ends the call before the process does.
+    upstream.order(Fault::Hang, Share::Next(1));
+    let text = fs::read_to_string(files.config()).unwrap();
+    files.write("sluice.toml", &text.replace("timeout = \"2s\"", "timeout = \"30s\""));
     let (process, asker, _) = serving(&files).await;
     let asking = tokio::spawn(async move { asker.try_ask("app-0", &settled_day(0)).await.is_err() });
     until("the call", async || upstream.arrivals().len() == 1).await;

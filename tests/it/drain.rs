@@ -5,7 +5,7 @@ use std::time::Duration;
 use sluice::simulator::{Settings, start};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, settled_day, sluice};
+use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, Reply, settled_day, sluice};
 
 fn configuration(endpoint: &str, drain: &str, per: &str) -> String {
     let Settings { access_key_id, secret_access_key, .. } = Settings::default();
@@ -42,22 +42,36 @@ async fn serving(endpoint: &str, drain: &str, per: &str) -> (Process, Asker, Ask
     (process, Asker::new(public, Some(token.trim().to_owned())), Asker::new(admin, None))
 }
 
+/// Waits until it is not ready any more; what it says then.
+async fn not_ready(operator: &Asker) -> Reply {
+    let began = Instant::now();
+    loop {
+        let ready = operator.get("/readyz").await;
+        if ready.status == 503 {
+            return ready;
+        }
+        assert!(began.elapsed() < Duration::from_secs(2), "still ready: {ready:?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_drops_readiness_serves_on_finishes_and_exits_with_0() {
-    let upstream = start(Settings { latency: Duration::from_millis(1500), ..Settings::default() }).await.unwrap();
-    let (mut process, asker, operator) = serving(&upstream.endpoint(), "1s", "1s").await;
+    let upstream = start(Settings { latency: Duration::from_secs(4), ..Settings::default() }).await.unwrap();
+    let (mut process, asker, operator) = serving(&upstream.endpoint(), "3s", "1s").await;
     assert_eq!(operator.get("/readyz").await.status, 200);
     assert_eq!(asker.get("/apps").await.header("connection"), "");
     let slow = {
         let asker = asker.clone();
         tokio::spawn(async move { asker.ask("app-0", &settled_day(0)).await })
     };
-    // Under way when the signal comes, and when the drain is over: it waits for the past's second, then for 1.5 s.
-    sleep(Duration::from_millis(1200)).await;
+    // Under way when the signal comes, and when the drain is over.
+    while upstream.arrivals().is_empty() {
+        sleep(Duration::from_millis(10)).await;
+    }
     process.signal("TERM");
-    sleep(Duration::from_millis(200)).await;
-    let ready = operator.get("/readyz").await;
-    assert_eq!((ready.status, &ready.json()["reasons"][0]), (503, &"draining".into()));
+    let ready = not_ready(&operator).await;
+    assert_eq!(ready.json()["reasons"][0], "draining");
     let served = asker.get("/apps").await;
     assert_eq!((served.status, served.header("connection")), (200, "close"), "still serving, and asking to leave");
     assert_eq!(slow.await.unwrap().status, 200, "what was under way is finished");
@@ -86,11 +100,12 @@ async fn a_question_that_waits_when_the_drain_ends_is_told_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_cuts_the_drain_short() {
     let upstream = start(Settings::default()).await.unwrap();
-    let (mut process, asker, _) = serving(&upstream.endpoint(), "5m", "1s").await;
+    let (mut process, asker, operator) = serving(&upstream.endpoint(), "5m", "1s").await;
     assert_eq!(asker.get("/apps").await.status, 200);
     let began = Instant::now();
     process.signal("TERM");
-    sleep(Duration::from_millis(300)).await;
+    // Else the two may come as one.
+    not_ready(&operator).await;
     process.signal("TERM");
     assert_eq!(process.ended().await, Some(0));
     assert!(began.elapsed() < Duration::from_secs(20));

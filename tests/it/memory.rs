@@ -55,7 +55,8 @@ pub(crate) async fn rotate(files: &Files, asker: &Asker, operator: &Asker, (id, 
     files.write("id", id);
     files.write("secret", secret);
     let deadline = Instant::now() + Duration::from_secs(20);
-    for day in 10.. {
+    let mut day = 10;
+    loop {
         let standing = operator.get("/status").await.json()["master_key"].clone();
         if standing["key_id"].as_str().unwrap().ends_with(&id[id.len() - 4..]) {
             return;
@@ -63,6 +64,7 @@ pub(crate) async fn rotate(files: &Files, asker: &Asker, operator: &Asker, (id, 
         assert!(Instant::now() < deadline, "{standing}");
         if !standing["successor"].is_null() {
             asker.ask("app-0", &settled_day(day)).await;
+            day += 1;
         }
         sleep(Duration::from_millis(100)).await;
     }

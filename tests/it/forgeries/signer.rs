@@ -59,7 +59,8 @@ pub(super) fn signers(provider: &Provider, folder: &Path) -> Vec<Signer> {
 
     let published = Key::new(Algorithm::Es256);
     provider.publish(&[&published]);
-    let lines = "discovery = true".to_owned();
+    // No run is so slow that a second look is due.
+    let lines = "discovery = true\nkeys_lifetime = \"1h\"\nkeys_cooldown = \"1h\"".to_owned();
     let mut signer = Signer::new(provider.issuer(), lines, Algorithm::Es256, &published.0, &pair(Algorithm::Es256));
     signer.kid = Some(published.0.key_id.clone());
     signers.push(signer);

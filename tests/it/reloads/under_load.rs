@@ -18,7 +18,7 @@ const PER: Duration = Duration::from_secs(1);
 async fn twenty_reloads_a_rotation_a_bad_file_a_new_certificate_and_a_drain_fail_no_request() {
     let (upstream, old, new) = (upstream().await, Certificates::new(), Certificates::new());
     let text = |key| {
-        let text = configuration(&upstream, key, lines()).replace("drain = \"0s\"", "drain = \"2s\"");
+        let text = configuration(&upstream, key, lines()).replace("drain = \"0s\"", "drain = \"5s\"");
         text.replace("id = \"red\"", "id = \"red\"\nrequests_per_second = 100000\nburst = 100000")
     };
     let mut served = super::serve_with(&text(FIRST), |directory| install(&old, directory)).await;
