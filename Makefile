@@ -12,7 +12,7 @@ IMAGE ?= sluice
 VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help demo test explore soak fuzz programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
+.PHONY: help demo test explore soak bench fuzz programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -29,6 +29,14 @@ explore:         ## every state that the slots can come to, with more replicas a
 # Optimised as it is shipped: what a debug build weighs and how long it takes says little.
 soak: programs   ## everything at once for MINUTES=10; SEED=n does the same again (docs/soak.md)
 	MINUTES=$(MINUTES) SEED=$(SEED) ONLY=$(ONLY) $(CARGO) test --locked --profile bench --test soak -- --ignored --nocapture
+
+# Pinned cores and peers: nothing for a machine that does other work.
+bench:           ## a held answer beside raw hyper, nginx and HAProxy: writes docs/performance.md; SECONDS=5 ROUNDS=5 ONLY=name
+	command -v nginx && command -v haproxy && test -e /usr/lib/nginx/modules/ngx_http_js_module.so || \
+		{ apt-get update && apt-get install -y --no-install-recommends nginx-light libnginx-mod-http-js haproxy; }
+	$(CARGO) build --locked --release --bin sluice --example yardstick
+	SLUICE=target/release/sluice YARDSTICK=target/release/examples/yardstick SECONDS=$(SECONDS) ROUNDS=$(ROUNDS) ONLY=$(ONLY) \
+		$(CARGO) bench --locked --profile release --bench hot_path
 
 programs:
 	command -v curl && command -v chromium || { apt-get update && apt-get install -y curl chromium; }

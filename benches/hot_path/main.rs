@@ -1,0 +1,94 @@
+//! The hot path beside its yardstick and its peers: `make bench` (docs/performance.md).
+//!
+//! Every server runs pinned to one core, the generator on another. A round measures each contender once, right after the
+//! yardstick with the same answer, and the ratio is to that run: what else the machine does meanwhile meets both.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    reason = "a measurement for people on a thread of its own, which ends at the first fault"
+)]
+
+mod contenders;
+mod load;
+mod peers;
+mod report;
+mod server;
+mod tokens;
+
+use std::time::Duration;
+
+use contenders::{Contender, Stage};
+use load::{Load, Pace};
+use report::{Figures, Report};
+use server::OTHERS;
+
+/// Kept alive by each generator.
+const CONNECTIONS: usize = 64;
+
+/// `SECONDS` and `ROUNDS` of the environment; `ONLY`, a part of the names that are to be measured.
+struct Plan {
+    lasts: Duration,
+    rounds: usize,
+    only: String,
+}
+
+impl Plan {
+    fn read() -> Self {
+        let number = |name: &str, usual| {
+            std::env::var(name).ok().filter(|text| !text.is_empty()).map_or(usual, |text| text.parse().unwrap())
+        };
+        Self {
+            lasts: Duration::from_secs(number("SECONDS", 5)),
+            rounds: usize::try_from(number("ROUNDS", 5)).unwrap(),
+            only: std::env::var("ONLY").unwrap_or_default(),
+        }
+    }
+}
+
+fn main() {
+    let plan = Plan::read();
+    server::pin_to(OTHERS);
+    let stage = Stage::set();
+    let contenders = stage.contenders();
+    let mut report = Report::default();
+    for round in 1..=plan.rounds {
+        for contender in contenders.iter().filter(|contender| contender.name.contains(&plan.only)) {
+            let yardstick = measure(&stage.yardstick(contender), &plan, Pace::Saturating);
+            let figures = measure(contender, &plan, Pace::Saturating);
+            // Both at the same load: half of what the yardstick can.
+            let half = Pace::Rate(yardstick.per_second / 2.0);
+            let paced = (figures.per_second > 0.6 * yardstick.per_second)
+                .then(|| (measure(&stage.yardstick(contender), &plan, half), measure(contender, &plan, half)));
+            let ratio = figures.per_second / yardstick.per_second;
+            println!(
+                "round {round}: {}: {:.0} req/s, {ratio:.2} of the yardstick's; busy {:.2} and {:.2}",
+                contender.name, figures.per_second, figures.busy, yardstick.busy,
+            );
+            report.add((contender.name, contender.checks), yardstick, figures, paced);
+        }
+    }
+    let figures = format!("{}{}", report::machine(plan.rounds, plan.lasts), report.table());
+    println!("{figures}");
+    // A part of the table would take the place of the whole.
+    if plan.only.is_empty() {
+        report::write(&figures);
+    }
+}
+
+/// One run against a server that runs.
+fn measure(contender: &Contender, plan: &Plan, pace: Pace) -> Figures {
+    let Contender { server, requests, status, .. } = contender;
+    let load = Load { address: server.address, connections: CONNECTIONS, requests, status, pace, lasts: plan.lasts };
+    // What comes first at a server fills its caches: long enough for every token to be seen.
+    let callers = u32::try_from(requests.len()).unwrap();
+    Load { lasts: Duration::from_millis(300) + callers * Duration::from_micros(100), pace: Pace::Saturating, ..load }
+        .run();
+    let before = server.used();
+    let measured = load.run();
+    Figures::of(&measured, server.used().since(before), server.resident())
+}

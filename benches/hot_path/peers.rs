@@ -1,0 +1,98 @@
+//! The peers, as Debian packages them. They cache the answer of the raw hyper server.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use sluice::auth::Algorithm;
+
+use super::contenders::{Contender, request};
+use super::server::{SERVERS, Server, free_address};
+use super::tokens::Issuer;
+
+const NGINX: &str = include_str!("peers/nginx.conf");
+const NGINX_NJS: &str = include_str!("peers/nginx-njs.conf");
+const VERIFY_JS: &str = include_str!("peers/verify.js");
+const HAPROXY: &str = include_str!("peers/haproxy.cfg");
+const HAPROXY_JWT: &str = include_str!("peers/haproxy-jwt.cfg");
+
+/// All that are installed.
+pub(crate) fn contenders(place: &Path, origin: SocketAddr, issuers: &[Issuer; 3], target: &str) -> Vec<Contender> {
+    let [rsa, _, _] = issuers;
+    let mut all = Vec::new();
+    let mut add = |name, checks, server: Option<Server>, token: Option<String>| {
+        let Some(server) = server else {
+            return println!("{name}: not installed, left out");
+        };
+        let requests = vec![request(target, token.as_deref(), "")];
+        all.push(Contender { name, checks, server: Rc::new(server), requests, status: "200" });
+    };
+    add("nginx proxy_cache", "none", nginx(place, "nginx", &[("nginx.conf", NGINX)], origin), None);
+    add("HAProxy cache", "none", haproxy(place, "haproxy", "", origin), None);
+    for (name, issuer) in ["HAProxy, RS256", "HAProxy, ES256", "HAProxy, HS256"].into_iter().zip(issuers) {
+        let rules = rules(issuer);
+        add(
+            name,
+            "each request",
+            haproxy(place, &issuer.algorithm.as_str().to_lowercase(), &rules, origin),
+            Some(issuer.token(0)),
+        );
+    }
+    let njs = Path::new("/usr/lib/nginx/modules/ngx_http_js_module.so").exists();
+    let verifies = VERIFY_JS.replace("@key@", &der(rsa));
+    let server = if njs {
+        nginx(place, "nginx-njs", &[("nginx.conf", NGINX_NJS), ("verify.js", &verifies)], origin)
+    } else {
+        None
+    };
+    add("nginx njs, RS256", "each request", server, Some(rsa.token(0)));
+    all
+}
+
+fn nginx(place: &Path, name: &str, files: &[(&str, &str)], origin: SocketAddr) -> Option<Server> {
+    let program = installed("nginx")?;
+    let (directory, at) = (place.join(name), free_address());
+    fs::create_dir(&directory).unwrap();
+    for (name, template) in files {
+        fs::write(directory.join(name), filled(template, &directory, at, origin)).unwrap();
+    }
+    let config = directory.join("nginx.conf");
+    Some(Server::start(SERVERS, &program, &["-c", config.to_str().unwrap()], at, &directory.join("output")))
+}
+
+fn haproxy(place: &Path, name: &str, rules: &str, origin: SocketAddr) -> Option<Server> {
+    let program = installed("haproxy")?;
+    let (at, config) = (free_address(), place.join(format!("{name}.cfg")));
+    fs::write(&config, filled(HAPROXY, place, at, origin).replace("@verify@", rules.trim_start())).unwrap();
+    let output = config.with_extension("output");
+    Some(Server::start(SERVERS, &program, &["-db", "-f", config.to_str().unwrap()], at, &output))
+}
+
+fn filled(template: &str, directory: &Path, at: SocketAddr, origin: SocketAddr) -> String {
+    let template = template.replace("@directory@", directory.to_str().unwrap());
+    template.replace("@listen@", &at.to_string()).replace("@origin@", &origin.to_string())
+}
+
+/// What `HAProxy` looks at in a token: what Sluice looks at, as far as it can.
+fn rules(issuer: &Issuer) -> String {
+    // Under HS256 it takes the secret itself, else the path of the key.
+    let key = if issuer.algorithm == Algorithm::Hs256 {
+        fs::read_to_string(&issuer.verifies).unwrap()
+    } else {
+        issuer.verifies.display().to_string()
+    };
+    let rules = HAPROXY_JWT.replace("@algorithm@", issuer.algorithm.as_str());
+    rules.replace("@key@", &key).replace("@issuer@", &issuer.name)
+}
+
+/// A PEM file's content in base64, without its lines.
+fn der(issuer: &Issuer) -> String {
+    let pem = fs::read_to_string(&issuer.verifies).unwrap();
+    pem.lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+fn installed(program: &str) -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
+    places.iter().map(|place| Path::new(place).join(program)).find(|path| path.exists())
+}

@@ -1,0 +1,147 @@
+//! The figures: medians over the rounds, as lines on the terminal and as the table of docs/performance.md.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use super::load::Measured;
+
+/// One run.
+#[derive(Clone, Copy)]
+pub(crate) struct Figures {
+    pub(crate) per_second: f64,
+    /// Of a core, for one request.
+    cpu: Duration,
+    /// How much of its core the server had: less than all of it at saturation, and the generator was the limit.
+    pub(crate) busy: f64,
+    p50: Duration,
+    p99: Duration,
+    p999: Duration,
+    resident: u64,
+}
+
+/// What one contender came to in a round, beside the yardstick.
+struct Round {
+    yardstick: Figures,
+    figures: Figures,
+    /// Yardstick and contender at the same load.
+    paced: Option<(Figures, Figures)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Report(Vec<(&'static str, &'static str, Vec<Round>)>);
+
+impl Figures {
+    pub(crate) fn of(measured: &Measured, used: Duration, resident: u64) -> Self {
+        Self {
+            per_second: measured.per_second(),
+            cpu: used.div_f64(measured.answers as f64),
+            busy: used.as_secs_f64() / measured.took.as_secs_f64(),
+            p50: measured.quantile(0.5),
+            p99: measured.quantile(0.99),
+            p999: measured.quantile(0.999),
+            resident,
+        }
+    }
+}
+
+/// What can be taken from a round.
+type Figure = fn(&Round) -> Option<f64>;
+
+impl Report {
+    pub(crate) fn add(
+        &mut self,
+        (name, checks): (&'static str, &'static str),
+        yardstick: Figures,
+        figures: Figures,
+        paced: Option<(Figures, Figures)>,
+    ) {
+        let round = Round { yardstick, figures, paced };
+        match self.0.iter_mut().find(|(known, ..)| *known == name) {
+            Some((.., rounds)) => rounds.push(round),
+            None => self.0.push((name, checks, vec![round])),
+        }
+    }
+
+    /// The table, in Markdown.
+    pub(crate) fn table(&self) -> String {
+        let mut table = String::from(
+            "| server | token check | req/s | of raw hyper | CPU/request | p50 | p99 | p99.9 | p99 of raw hyper's | RSS |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        );
+        let of = |rounds: &[Round], figure: Figure| median(rounds.iter().filter_map(figure).collect());
+        let all: Vec<_> = self.0.iter().flat_map(|(.., rounds)| rounds).collect();
+        let _infallible = writeln!(
+            table,
+            "| raw hyper | none | {:.0} | 1.00 | {} | {} | {} | {} | 1.00 | {} |",
+            median(all.iter().map(|round| round.yardstick.per_second).collect()).unwrap_or_default(),
+            micros(median(all.iter().map(|round| round.yardstick.cpu.as_secs_f64()).collect())),
+            micros(median(all.iter().filter_map(|round| Some(round.paced?.0.p50.as_secs_f64())).collect())),
+            micros(median(all.iter().filter_map(|round| Some(round.paced?.0.p99.as_secs_f64())).collect())),
+            micros(median(all.iter().filter_map(|round| Some(round.paced?.0.p999.as_secs_f64())).collect())),
+            mebibytes(median(all.iter().map(|round| round.yardstick.resident as f64).collect())),
+        );
+        for (name, checks, rounds) in &self.0 {
+            let _infallible = writeln!(
+                table,
+                "| {name} | {checks} | {:.0} | {} | {} | {} | {} | {} | {} | {} |",
+                of(rounds, |round| Some(round.figures.per_second)).unwrap_or_default(),
+                ratio(of(rounds, |round| Some(round.figures.per_second / round.yardstick.per_second))),
+                micros(of(rounds, |round| Some(round.figures.cpu.as_secs_f64()))),
+                micros(of(rounds, |round| Some(round.paced?.1.p50.as_secs_f64()))),
+                micros(of(rounds, |round| Some(round.paced?.1.p99.as_secs_f64()))),
+                micros(of(rounds, |round| Some(round.paced?.1.p999.as_secs_f64()))),
+                ratio(of(rounds, |round| round
+                    .paced
+                    .map(|(hyper, it)| it.p99.as_secs_f64() / hyper.p99.as_secs_f64()))),
+                mebibytes(of(rounds, |round| Some(round.figures.resident as f64))),
+            );
+        }
+        table
+    }
+}
+
+/// Where and how it was measured.
+pub(crate) fn machine(rounds: usize, lasts: Duration) -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap();
+    let models: Vec<_> = cpu.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": ")).collect();
+    let revision = Command::new("git").args(["describe", "--always", "--dirty"]).output().unwrap().stdout;
+    format!(
+        "Medians of {rounds} rounds of {} s, at the commit {}, on {} cores of \"{}\".\n\n",
+        lasts.as_secs(),
+        String::from_utf8(revision).unwrap().trim(),
+        models.len(),
+        models.first().map_or("unknown", |(_, model)| model),
+    )
+}
+
+/// Puts the figures where the page has those of the last run.
+pub(crate) fn write(figures: &str) {
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    fs::write(PAGE, format!("{before}{BEGIN}\n{figures}{END}{after}")).unwrap();
+}
+
+const PAGE: &str = "docs/performance.md";
+/// Around the figures on the page.
+const BEGIN: &str = "<!-- make bench writes from here -->";
+const END: &str = "<!-- to here -->";
+
+fn median(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
+}
+
+fn ratio(figure: Option<f64>) -> String {
+    figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.2}"))
+}
+
+fn micros(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{:.1} µs", seconds * 1e6))
+}
+
+fn mebibytes(bytes: Option<f64>) -> String {
+    bytes.map_or_else(|| "–".to_owned(), |bytes| format!("{:.0} MiB", bytes / f64::from(1 << 20)))
+}
