@@ -13,9 +13,11 @@ use sluice::simulator::{Fault, Settings, Share, Simulator, start};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::support::waiting::until;
 use crate::support::{Asker, Files, ISSUER_AND_TENANT, Plan, Process, addresses, moving_day, settled_day, sluice};
 
 const PER: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// An upstream that allows twenty calls a second, so that a test need not wait for turns.
 async fn upstream(latency: Duration) -> Simulator {
@@ -56,14 +58,6 @@ fn summary(paths: &[PathBuf]) -> Value {
     let output = sluice(&arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-async fn until(what: &str, mut there: impl AsyncFnMut() -> bool) {
-    let began = Instant::now();
-    while !there().await {
-        assert!(began.elapsed() < Duration::from_secs(15), "{what} did not come");
-        sleep(Duration::from_millis(50)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,10 +155,13 @@ async fn while_the_disk_is_full_held_answers_go_on_and_nothing_else_is_asked() {
     assert!(shown.contains("! nothing can be recorded for") && shown.contains("No space left"), "{shown}");
 
     fs::remove_file(&path).unwrap();
-    until("recovery", async || operator.get("/status").await.json()["audit"]["writable"] == true).await;
+    until(PATIENCE, "recovery", async || operator.get("/status").await.json()["audit"]["writable"] == true).await;
     assert_eq!(asker.ask("app-0", &settled_day(1)).await.status, 200);
     assert_eq!(asker.ask("app-0", &moving).await.status, 200);
-    until("the ends", async || summary(&[aside.clone(), path.clone()])["unfinished"] == Value::Array(Vec::new())).await;
+    until(PATIENCE, "the ends", async || {
+        summary(&[aside.clone(), path.clone()])["unfinished"] == Value::Array(Vec::new())
+    })
+    .await;
     let sum = summary(&[aside, path.clone()]);
     assert_eq!((&sum["calls"], &sum["torn_lines"]["count"]), (&upstream.arrivals().len().into(), &0.into()));
     let resumed: Vec<_> = records(&path).into_iter().filter(|line| line["record"] == "resumed").collect();
@@ -181,7 +178,8 @@ async fn a_file_that_may_not_grow_is_no_end_and_no_half_line() {
     fs::write(&path, &before).unwrap();
     let (process, asker, operator) = serving(&files).await;
     assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 200);
-    until("the end", async || summary(std::slice::from_ref(&path))["unfinished"] == Value::Array(Vec::new())).await;
+    until(PATIENCE, "the end", async || summary(std::slice::from_ref(&path))["unfinished"] == Value::Array(Vec::new()))
+        .await;
     let length = fs::metadata(&path).unwrap().len();
     // Room for half a line.
     process.limit("fsize", &format!("{}:unlimited", length + 100));
@@ -189,7 +187,7 @@ async fn a_file_that_may_not_grow_is_no_end_and_no_half_line() {
     assert_eq!(fs::metadata(&path).unwrap().len(), length, "what was written of the line was taken back");
     assert_eq!(asker.ask("app-0", &settled_day(0)).await.status, 200);
     process.limit("fsize", "unlimited:unlimited");
-    until("recovery", async || operator.get("/status").await.json()["audit"]["writable"] == true).await;
+    until(PATIENCE, "recovery", async || operator.get("/status").await.json()["audit"]["writable"] == true).await;
     assert_eq!(asker.ask("app-0", &settled_day(1)).await.status, 200);
     let sum = summary(std::slice::from_ref(&path));
     assert_eq!((&sum["calls"], upstream.arrivals().len()), (&2.into(), 2), "{sum:#}");
@@ -207,7 +205,7 @@ async fn a_killed_process_leaves_a_call_unfinished_and_a_file_that_goes_on() {
     files.write("sluice.toml", &text.replace("timeout = \"2s\"", "timeout = \"30s\""));
     let (process, asker, _) = serving(&files).await;
     let asking = tokio::spawn(async move { asker.try_ask("app-0", &settled_day(0)).await.is_err() });
-    until("the call", async || upstream.arrivals().len() == 1).await;
+    until(PATIENCE, "the call", async || upstream.arrivals().len() == 1).await;
     let seen = summary(std::slice::from_ref(&path));
     assert_eq!(seen["unfinished"].as_array().unwrap().len(), 1, "it was recorded before it arrived");
     process.signal("KILL");
@@ -233,7 +231,7 @@ async fn a_call_that_nobody_waits_for_any_more_is_ended_before_the_process() {
     let files = files(&upstream, "audit.jsonl");
     let (mut process, asker, _) = serving(&files).await;
     let asking = tokio::spawn(async move { asker.try_ask("app-0", &settled_day(0)).await.is_err() });
-    until("the call", async || upstream.arrivals().len() == 1).await;
+    until(PATIENCE, "the call", async || upstream.arrivals().len() == 1).await;
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
     sleep(Duration::from_millis(200)).await;
@@ -309,7 +307,7 @@ async fn a_standard_output_that_nobody_reads_any_more_means_no_call() {
     let mut process = Process::unread(command.env("SLUICE_SERVER__LISTEN", &listen));
     process.hang_up();
     let asker = Asker::new(format!("http://{listen}"), Some(token.trim().to_owned()));
-    until("the gateway", async || asker.try_ask("app-0", &settled_day(0)).await.is_ok()).await;
+    until(PATIENCE, "the gateway", async || asker.try_ask("app-0", &settled_day(0)).await.is_ok()).await;
     let reply = asker.ask("app-0", &settled_day(0)).await;
     assert_eq!((reply.status, reply.problem().as_str()), (503, "audit-unavailable"));
     assert_eq!(upstream.arrivals().len(), 0);

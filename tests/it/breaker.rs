@@ -8,6 +8,7 @@ use sluice::simulator::{Fault, Settings, Share, start};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use crate::support::waiting::within;
 use crate::support::{
     Asker, Files, House, ISSUER_AND_TENANT, Plan, Process, Reply, addresses, log_lines, moving_day, settled_day, sluice,
 };
@@ -195,15 +196,9 @@ async fn what_a_slow_call_brings_is_held_although_nobody_waited_for_it() {
     sleep(Duration::from_millis(3100)).await;
     house.upstream.order(Fault::Latency(Duration::from_secs(1)), Share::Next(1));
     assert!(asker.ask("app-0", &day).await.header("cache-status").ends_with("still_asked"));
-    let (looker, began) = (asker.with_header("cache-control", "only-if-cached"), Instant::now());
-    let fresh = loop {
-        let reply = looker.ask("app-0", &day).await;
-        if reply.status == 200 {
-            break reply;
-        }
-        assert!(began.elapsed() < Duration::from_secs(5), "what the call brought is not held: {reply:?}");
-        sleep(Duration::from_millis(20)).await;
-    };
+    let looker = asker.with_header("cache-control", "only-if-cached");
+    let held = async || Some(looker.ask("app-0", &day).await).filter(|reply| reply.status == 200);
+    let fresh = within(Duration::from_secs(5), "what the call brought", held).await;
     assert!(fresh.header("cache-status").starts_with("sluice; hit"), "{fresh:?}");
     assert_eq!(house.calls(), 2);
 }

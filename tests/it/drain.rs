@@ -5,6 +5,7 @@ use std::time::Duration;
 use sluice::simulator::{Settings, start};
 use tokio::time::{Instant, sleep};
 
+use crate::support::waiting::within;
 use crate::support::{Asker, Files, ISSUER_AND_TENANT, Process, Reply, settled_day, sluice};
 
 fn configuration(endpoint: &str, drain: &str, per: &str) -> String {
@@ -44,15 +45,8 @@ async fn serving(endpoint: &str, drain: &str, per: &str) -> (Process, Asker, Ask
 
 /// Waits until it is not ready any more; what it says then.
 async fn not_ready(operator: &Asker) -> Reply {
-    let began = Instant::now();
-    loop {
-        let ready = operator.get("/readyz").await;
-        if ready.status == 503 {
-            return ready;
-        }
-        assert!(began.elapsed() < Duration::from_secs(2), "still ready: {ready:?}");
-        sleep(Duration::from_millis(20)).await;
-    }
+    let told = async || Some(operator.get("/readyz").await).filter(|reply| reply.status == 503);
+    within(Duration::from_secs(2), "not ready", told).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
+use crate::support::waiting::until;
 use crate::support::{Asker, Files, House, OidcProvider, Plan, RESOURCE, Requests};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -134,18 +134,10 @@ async fn its_keys_are_discovered_and_followed_through_rotations_without_a_valid_
             }
         })
         .collect();
-    let used = async |key: &str| {
-        let of = || seen.lock().unwrap().iter().filter(|(name, _)| name == key).count();
-        while of() <= 10 {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let rotation = async {
-        used("key-1").await;
-        provider.rotate_to("ES256").await;
-        used("key-2").await;
-    };
-    timeout(Duration::from_secs(30), rotation).await.expect("tokens of both keys are used");
+    let used = |key: &str| seen.lock().unwrap().iter().filter(|(name, _)| name == key).count();
+    until(Duration::from_secs(15), "uses of the first key", async || used("key-1") > 10).await;
+    provider.rotate_to("ES256").await;
+    until(Duration::from_secs(15), "uses of the second", async || used("key-2") > 10).await;
     drop(callers);
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     assert!(seen.iter().all(|(_, status)| *status == 200), "{seen:?}");
@@ -165,15 +157,8 @@ async fn known_keys_keep_working_when_the_provider_stops_for_good() {
     }
     assert_eq!(house.bearer(&*tokens[0]).get("/apps").await.status, 200);
     provider.stop().await;
-    // Until looks have failed.
     let failing = async || house.operator().get("/status").await.text.contains("cannot connect");
-    for _ in 0..500 {
-        if failing().await {
-            break;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    assert!(failing().await);
+    until(Duration::from_secs(10), "a look that failed", failing).await;
     for token in &tokens {
         assert_eq!(house.bearer(&**token).get("/apps").await.status, 200);
     }

@@ -11,13 +11,16 @@ use serde_json::Value;
 use sluice::simulator::{self, Fault, Settings, Share, Simulator};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
+use crate::support::waiting::until;
 use crate::support::{
     Asker, Files, House, ISSUER_AND_TENANT, Plan, Process, addresses, log_lines, settled_day, sluice,
 };
 
 /// Nothing is sent for so long after a start, and a while more. Twice the vendor's, so that a wait is seen on a busy machine too.
+/// For what is told a moment later.
+const PATIENCE: Duration = Duration::from_secs(20);
 const LONG: &str = "[budget]\nper = \"2s\"";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -51,15 +54,6 @@ fn bases(printed: &str) -> Option<(String, String)> {
     Some((format!("http://{public}"), format!("http://{admin}")))
 }
 
-/// Waits for what is told a moment later.
-async fn until(what: &str, mut told: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !told().await {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_request_and_each_call_has_its_line_and_the_calls_add_up() {
     let upstream = upstream().await;
@@ -70,7 +64,7 @@ async fn each_request_and_each_call_has_its_line_and_the_calls_add_up() {
     for day in [0, 1, 0] {
         assert_eq!(asker.ask("app-0", &settled_day(day)).await.status, 200);
     }
-    until("three requests", async || lines(&process.printed(), "request").len() == 3).await;
+    until(PATIENCE, "three requests", async || lines(&process.printed(), "request").len() == 3).await;
     let (requests, calls) = (lines(&process.printed(), "request"), lines(&process.printed(), "upstream call"));
     let [miss, _, hit] = &*requests else { panic!("{requests:#?}") };
     assert_eq!((&miss["outcome"], &miss["calls"], &miss["tenant"]), (&"miss".into(), &1.into(), &"red".into()));
@@ -100,7 +94,7 @@ async fn what_failed_and_who_hung_up_have_their_lines_with_what_they_cost_and_wh
     let calls = upstream.arrivals().len();
     upstream.order(Fault::Hang, Share::Always);
     assert!(timeout(Duration::from_millis(500), asker.ask("app-0", &settled_day(1))).await.is_err());
-    until("two requests", async || lines(&process.printed(), "request").len() == 2).await;
+    until(PATIENCE, "two requests", async || lines(&process.printed(), "request").len() == 2).await;
     let requests = lines(&process.printed(), "request");
     let [failed, hung_up] = &*requests else { panic!("{requests:#?}") };
     assert_eq!((&failed["tenant"], &failed["app"]), (&"red".into(), &"app-0".into()));
@@ -129,13 +123,13 @@ async fn a_log_that_nobody_reads_stops_no_request_and_what_is_lost_is_counted() 
     let _gateway = Process::unread(command);
     let asker = Asker::new(format!("http://{}", ports[0]), Some(token(&files)));
     let operator = asker.sibling(format!("http://{}", ports[1]), None);
-    until("the gateway serves", async || asker.try_send("GET", "/apps", "").await.is_ok()).await;
+    until(PATIENCE, "the gateway serves", async || asker.try_send("GET", "/apps", "").await.is_ok()).await;
     let dropped = async || {
         let page = operator.get("/metrics").await.text;
         let line = page.lines().find_map(|line| line.strip_prefix("sluice_log_lines_dropped_total ")).unwrap();
         line.parse::<f64>().unwrap()
     };
-    until("lines are dropped", async || {
+    until(PATIENCE, "lines are dropped", async || {
         let ask = |asker: Asker| async move {
             for _ in 0..500 {
                 assert_ne!(asker.get("/apps").await.status, 500);

@@ -17,7 +17,6 @@ mod redis;
 #[path = "../it/support/proxy.rs"]
 mod proxy;
 
-mod waiting;
 mod faketime;
 mod plan;
 mod fleet;
@@ -34,9 +33,9 @@ mod rolling;
 mod sharing;
 mod stampede;
 
+use support::waiting::within;
 use support::{certificates, port};
 use tokio::sync::{Mutex, MutexGuard};
-use waiting::within;
 
 static TURN: Mutex<()> = Mutex::const_new(());
 

@@ -17,8 +17,8 @@ use crate::plan::{Plan, upstream};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 use crate::scene::Scene;
+use crate::support::waiting::comes;
 use crate::support::{KEYS, Key, Provider};
-use crate::waiting::comes;
 use crate::watch::Watch;
 
 /// The replica that reaches Redis by way of the proxy.

@@ -19,8 +19,6 @@ mod redis;
 #[path = "../it/support/proxy.rs"]
 #[allow(dead_code, reason = "shared with the other binaries, which use the rest")]
 mod proxy;
-#[path = "../replicas/waiting.rs"]
-mod waiting;
 #[path = "../replicas/faketime.rs"]
 #[allow(dead_code, reason = "shared with `replicas`, which uses the rest")]
 mod faketime;
@@ -56,8 +54,8 @@ use std::time::Duration;
 
 use course::Course;
 use disturbances::Disturbance;
+use support::waiting::within;
 use support::{certificates, port};
-use waiting::within;
 
 /// Too short to find a leak; long enough to find that the soak itself has rotted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sluice::simulator::{Settings, Simulator, start};
 
+use crate::support::usage;
 use crate::support::{Asker, Certificates, Files, ISSUER_AND_TENANT, Process, addresses, sluice};
 
 /// A gateway that runs.
@@ -57,27 +58,11 @@ impl Served {
 
     /// What it holds in memory, in bytes.
     pub(super) fn memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+        usage::resident(self.process.id()).unwrap()
     }
 
-    /// How long it has computed so far, for itself and for the system's work on its behalf. Linux counts hundredths of a
-    /// second there.
-    pub(super) fn computed(&self) -> Computed {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        let fields: Vec<_> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
-        Computed(ticks)
-    }
-}
-
-/// Hundredths of a second, since the process began.
-#[derive(Clone, Copy)]
-pub(super) struct Computed(u64);
-
-impl Computed {
-    pub(super) fn since(self, before: Self) -> Duration {
-        Duration::from_millis((self.0 - before.0) * 10)
+    /// How long it has computed so far.
+    pub(super) fn computed(&self) -> Duration {
+        usage::computed(self.process.id()).unwrap()
     }
 }

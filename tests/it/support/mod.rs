@@ -11,6 +11,8 @@ mod oidc;
 pub(crate) mod port;
 mod process;
 mod provider;
+pub(crate) mod usage;
+pub(crate) mod waiting;
 
 pub(crate) use asking::{Asker, Reply};
 pub(crate) use browser::{Shown, Site};

@@ -22,3 +22,8 @@ pub(crate) async fn comes<T>(limit: Duration, mut look: impl AsyncFnMut() -> Opt
         sleep(Duration::from_millis(25)).await;
     }
 }
+
+/// Waits until this is so, likewise.
+pub(crate) async fn until(limit: Duration, what: &str, mut so: impl AsyncFnMut() -> bool) {
+    within(limit, what, async || so().await.then_some(())).await;
+}
