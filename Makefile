@@ -35,7 +35,7 @@ bench:           ## a held answer beside raw hyper, nginx and HAProxy: writes do
 	command -v nginx && command -v haproxy && test -e /usr/lib/nginx/modules/ngx_http_js_module.so || \
 		{ apt-get update && apt-get install -y --no-install-recommends nginx-light libnginx-mod-http-js haproxy; }
 	$(CARGO) build --locked --release --bin sluice --example yardstick
-	SLUICE=target/release/sluice YARDSTICK=target/release/examples/yardstick SECONDS=$(SECONDS) ROUNDS=$(ROUNDS) ONLY=$(ONLY) \
+	SLUICE=target/release/sluice YARDSTICK=target/release/examples/yardstick SECONDS=$(SECONDS) ROUNDS=$(ROUNDS) ONLY="$(ONLY)" \
 		$(CARGO) bench --locked --profile release --bench hot_path
 
 programs:

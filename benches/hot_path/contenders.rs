@@ -6,13 +6,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use jiff::ToSpan as _;
-use jiff::tz::TimeZone;
 use sluice::auth::Algorithm;
-use sluice::clock::Clock;
 use sluice::simulator::Settings;
 use tempfile::TempDir;
 
+use super::days::settled_day;
 use super::peers;
 use super::server::{OTHERS, SERVERS, Server, free_address};
 use super::tokens::{Issuer, TENANT};
@@ -31,8 +29,8 @@ pub(crate) struct Contender {
 pub(crate) struct Stage {
     directory: TempDir,
     sluice: Rc<Server>,
-    hyper: Rc<Server>,
-    hyper_304: Rc<Server>,
+    hyper: Server,
+    hyper_304: Server,
     /// The same body, which anybody may keep: where the peers' caches have it from.
     origin: Server,
     issuers: [Issuer; 3],
@@ -61,19 +59,27 @@ impl Stage {
             Rc::new(Server::start(SERVERS, &sluice, &["serve", "--config", &config], at, &place.join("sluice")));
         let target = target();
         let answer = Answer::ask(at, &request(&target, Some(&issuers[0].token(0)), ""));
-        let hyper = Rc::new(yardstick(place, "200", &answer));
-        let hyper_304 = Rc::new(yardstick(place, "304", &Answer { body: Vec::new(), ..answer.clone() }));
+        let yardstick = hyper(place, "yardstick", "200", &answer);
+        let hyper_304 = hyper(place, "yardstick-304", "304", &Answer { body: Vec::new(), ..answer.clone() });
         let public = ["content-type: application/json", "cache-control: max-age=3600"].map(str::to_owned);
-        let origin = yardstick(place, "200", &Answer { head: public.into(), ..answer.clone() });
+        let origin = hyper(place, "origin", "200", &Answer { head: public.into(), ..answer.clone() });
         let tag = answer.header("etag");
-        Self { directory, sluice: gateway, hyper, hyper_304, origin, issuers, target, tag, _upstream: upstream }
+        Self {
+            directory,
+            sluice: gateway,
+            hyper: yardstick,
+            hyper_304,
+            origin,
+            issuers,
+            target,
+            tag,
+            _upstream: upstream,
+        }
     }
 
-    /// The yardstick with the contender's answer.
-    pub(crate) fn yardstick(&self, contender: &Contender) -> Contender {
-        let server = if contender.status == "304" { &self.hyper_304 } else { &self.hyper };
-        let requests = contender.requests.clone();
-        Contender { name: "raw hyper", checks: "none", server: Rc::clone(server), requests, status: contender.status }
+    /// Who answers as the contender does.
+    pub(crate) fn yardstick(&self, contender: &Contender) -> &Server {
+        if contender.status == "304" { &self.hyper_304 } else { &self.hyper }
     }
 
     pub(crate) fn contenders(&self) -> Vec<Contender> {
@@ -134,21 +140,15 @@ impl Answer {
 }
 
 /// hyper with this answer's headers and body.
-fn yardstick(place: &Path, status: &str, answer: &Answer) -> Server {
-    let file = |name: &str, bytes: &[u8]| {
-        let path = place.join(format!("{status}.{name}"));
+fn hyper(place: &Path, name: &str, status: &str, answer: &Answer) -> Server {
+    let file = |part: &str, bytes: &[u8]| {
+        let path = place.join(format!("{name}.{part}"));
         fs::write(&path, bytes).unwrap();
         path.display().to_string()
     };
     let (head, body) = (file("head", answer.head.join("\n").as_bytes()), file("body", &answer.body));
     let (at, program) = (free_address(), binary("YARDSTICK", "target/release/examples/yardstick"));
-    Server::start(
-        SERVERS,
-        &program,
-        &[&at.to_string(), status, &head, &body],
-        at,
-        &place.join(format!("hyper-{status}")),
-    )
+    Server::start(SERVERS, &program, &[&at.to_string(), status, &head, &body], at, &place.join(name))
 }
 
 fn binary(variable: &str, usual: &str) -> PathBuf {
@@ -163,13 +163,10 @@ pub(crate) fn request(target: &str, token: Option<&str>, more: &str) -> Vec<u8> 
         .into()
 }
 
-/// A question about yesterday's yesterday, which has settled.
+/// A question whose answer never changes.
 fn target() -> String {
-    let day = |ago: i64| {
-        let today = Clock::system().now().to_zoned(TimeZone::UTC).date();
-        today.saturating_sub(ago.days()).to_string()
-    };
-    format!("/apps/classroom/distribution?from={}&to={}&dim=province", day(4), day(3))
+    let (from, to) = settled_day(0);
+    format!("/apps/classroom/distribution?from={from}&to={to}&dim=province")
 }
 
 fn configuration(at: SocketAddr, upstream: SocketAddr, issuers: &[Issuer; 3]) -> String {

@@ -62,6 +62,7 @@ struct Connection {
 
 /// Longer than any answer that is measured.
 const LONGEST_REPLY: usize = 64 * 1024;
+const LENGTH: &[u8] = b"content-length:";
 
 impl Load<'_> {
     /// Runs it.
@@ -160,13 +161,9 @@ fn length(reply: &[u8]) -> Option<usize> {
     let mut rest = &reply[..head];
     while let Some(end) = memchr(b'\n', rest) {
         let (line, after) = rest.split_at(end + 1);
-        if matches!(line.first(), Some(b'c' | b'C'))
-            && line.len() > 15
-            && line[..15].eq_ignore_ascii_case(b"content-length:")
-        {
-            let digits = line[15..].trim_ascii();
-            let body: usize = std::str::from_utf8(digits).unwrap().parse().unwrap();
-            return Some(head + body);
+        if line.get(..LENGTH.len()).is_some_and(|name| name.eq_ignore_ascii_case(LENGTH)) {
+            let digits = std::str::from_utf8(&line[LENGTH.len()..]).unwrap();
+            return Some(head + digits.trim().parse::<usize>().unwrap());
         }
         rest = after;
     }

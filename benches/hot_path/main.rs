@@ -20,12 +20,20 @@ mod report;
 mod server;
 mod tokens;
 
+#[path = "../../tests/it/support/days.rs"]
+#[allow(dead_code, reason = "the tests ask for other days, too")]
+mod days;
+#[path = "../../tests/it/support/port.rs"]
+mod port;
+#[path = "../../tests/it/support/usage.rs"]
+mod usage;
+
 use std::time::Duration;
 
 use contenders::{Contender, Stage};
 use load::{Load, Pace};
 use report::{Figures, Report};
-use server::OTHERS;
+use server::{OTHERS, Server};
 
 /// Kept alive by each generator.
 const CONNECTIONS: usize = 64;
@@ -58,12 +66,13 @@ fn main() {
     let mut report = Report::default();
     for round in 1..=plan.rounds {
         for contender in contenders.iter().filter(|contender| contender.name.contains(&plan.only)) {
-            let yardstick = measure(&stage.yardstick(contender), &plan, Pace::Saturating);
-            let figures = measure(contender, &plan, Pace::Saturating);
+            let hyper = stage.yardstick(contender);
+            let yardstick = measure(hyper, contender, &plan, Pace::Saturating);
+            let figures = measure(&contender.server, contender, &plan, Pace::Saturating);
             // Both at the same load: half of what the yardstick can.
             let half = Pace::Rate(yardstick.per_second / 2.0);
             let paced = (figures.per_second > 0.6 * yardstick.per_second)
-                .then(|| (measure(&stage.yardstick(contender), &plan, half), measure(contender, &plan, half)));
+                .then(|| [hyper, &*contender.server].map(|server| measure(server, contender, &plan, half)));
             let ratio = figures.per_second / yardstick.per_second;
             println!(
                 "round {round}: {}: {:.0} req/s, {ratio:.2} of the yardstick's; busy {:.2} and {:.2}",
@@ -80,15 +89,15 @@ fn main() {
     }
 }
 
-/// One run against a server that runs.
-fn measure(contender: &Contender, plan: &Plan, pace: Pace) -> Figures {
-    let Contender { server, requests, status, .. } = contender;
+/// One run of the contender's requests against its server or the yardstick.
+fn measure(server: &Server, contender: &Contender, plan: &Plan, pace: Pace) -> Figures {
+    let Contender { requests, status, .. } = contender;
     let load = Load { address: server.address, connections: CONNECTIONS, requests, status, pace, lasts: plan.lasts };
     // What comes first at a server fills its caches: long enough for every token to be seen.
     let callers = u32::try_from(requests.len()).unwrap();
     Load { lasts: Duration::from_millis(300) + callers * Duration::from_micros(100), pace: Pace::Saturating, ..load }
         .run();
-    let before = server.used();
+    let before = server.computed();
     let measured = load.run();
-    Figures::of(&measured, server.used().since(before), server.resident())
+    Figures::of(&measured, server.computed().checked_sub(before).unwrap(), server.resident())
 }

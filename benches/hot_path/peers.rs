@@ -1,4 +1,4 @@
-//! The peers, as Debian packages them. They cache the answer of the raw hyper server.
+//! The peers, as Debian packages them. What they cache, a raw hyper server answers.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,10 +12,11 @@ use super::server::{SERVERS, Server, free_address};
 use super::tokens::Issuer;
 
 const NGINX: &str = include_str!("peers/nginx.conf");
-const NGINX_NJS: &str = include_str!("peers/nginx-njs.conf");
 const VERIFY_JS: &str = include_str!("peers/verify.js");
 const HAPROXY: &str = include_str!("peers/haproxy.cfg");
 const HAPROXY_JWT: &str = include_str!("peers/haproxy-jwt.cfg");
+
+const NJS_MODULE: &str = "/usr/lib/nginx/modules/ngx_http_js_module.so";
 
 /// All that are installed.
 pub(crate) fn contenders(place: &Path, origin: SocketAddr, issuers: &[Issuer; 3], target: &str) -> Vec<Contender> {
@@ -28,7 +29,7 @@ pub(crate) fn contenders(place: &Path, origin: SocketAddr, issuers: &[Issuer; 3]
         let requests = vec![request(target, token.as_deref(), "")];
         all.push(Contender { name, checks, server: Rc::new(server), requests, status: "200" });
     };
-    add("nginx proxy_cache", "none", nginx(place, "nginx", &[("nginx.conf", NGINX)], origin), None);
+    add("nginx proxy_cache", "none", nginx(place, "nginx", None, origin), None);
     add("HAProxy cache", "none", haproxy(place, "haproxy", "", origin), None);
     for (name, issuer) in ["HAProxy, RS256", "HAProxy, ES256", "HAProxy, HS256"].into_iter().zip(issuers) {
         let rules = rules(issuer);
@@ -39,25 +40,29 @@ pub(crate) fn contenders(place: &Path, origin: SocketAddr, issuers: &[Issuer; 3]
             Some(issuer.token(0)),
         );
     }
-    let njs = Path::new("/usr/lib/nginx/modules/ngx_http_js_module.so").exists();
     let verifies = VERIFY_JS.replace("@key@", &der(rsa));
-    let server = if njs {
-        nginx(place, "nginx-njs", &[("nginx.conf", NGINX_NJS), ("verify.js", &verifies)], origin)
-    } else {
-        None
-    };
+    let server = if Path::new(NJS_MODULE).exists() { nginx(place, "nginx-njs", Some(&verifies), origin) } else { None };
     add("nginx njs, RS256", "each request", server, Some(rsa.token(0)));
     all
 }
 
-fn nginx(place: &Path, name: &str, files: &[(&str, &str)], origin: SocketAddr) -> Option<Server> {
+/// Without a script it asks for no token.
+fn nginx(place: &Path, name: &str, verifies: Option<&str>, origin: SocketAddr) -> Option<Server> {
     let program = installed("nginx")?;
     let (directory, at) = (place.join(name), free_address());
     fs::create_dir(&directory).unwrap();
-    for (name, template) in files {
-        fs::write(directory.join(name), filled(template, &directory, at, origin)).unwrap();
-    }
+    fs::write(directory.join("verify.js"), verifies.unwrap_or_default()).unwrap();
+    let module = format!("load_module {NJS_MODULE};");
+    let lines = [
+        ("@module@", &*module),
+        ("@script@", "js_path @directory@; js_import verify from verify.js;"),
+        ("@ask@", "auth_request /verify;"),
+        ("@verifier@", "location = /verify { internal; js_content verify.bearer; }"),
+    ];
+    let fill = |text: String, (mark, line): (&str, &str)| text.replace(mark, verifies.map_or("", |_| line));
+    let template = lines.into_iter().fold(NGINX.to_owned(), fill);
     let config = directory.join("nginx.conf");
+    fs::write(&config, filled(&template, &directory, at, origin)).unwrap();
     Some(Server::start(SERVERS, &program, &["-c", config.to_str().unwrap()], at, &directory.join("output")))
 }
 

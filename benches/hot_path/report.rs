@@ -22,11 +22,12 @@ pub(crate) struct Figures {
 }
 
 /// What one contender came to in a round, beside the yardstick.
+#[derive(Clone, Copy)]
 struct Round {
     yardstick: Figures,
     figures: Figures,
     /// Yardstick and contender at the same load.
-    paced: Option<(Figures, Figures)>,
+    paced: Option<[Figures; 2]>,
 }
 
 #[derive(Default)]
@@ -46,16 +47,13 @@ impl Figures {
     }
 }
 
-/// What can be taken from a round.
-type Figure = fn(&Round) -> Option<f64>;
-
 impl Report {
     pub(crate) fn add(
         &mut self,
         (name, checks): (&'static str, &'static str),
         yardstick: Figures,
         figures: Figures,
-        paced: Option<(Figures, Figures)>,
+        paced: Option<[Figures; 2]>,
     ) {
         let round = Round { yardstick, figures, paced };
         match self.0.iter_mut().find(|(known, ..)| *known == name) {
@@ -70,36 +68,37 @@ impl Report {
             "| server | token check | req/s | of raw hyper | CPU/request | p50 | p99 | p99.9 | p99 of raw hyper's | RSS |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         );
-        let of = |rounds: &[Round], figure: Figure| median(rounds.iter().filter_map(figure).collect());
-        let all: Vec<_> = self.0.iter().flat_map(|(.., rounds)| rounds).collect();
-        let _infallible = writeln!(
-            table,
-            "| raw hyper | none | {:.0} | 1.00 | {} | {} | {} | {} | 1.00 | {} |",
-            median(all.iter().map(|round| round.yardstick.per_second).collect()).unwrap_or_default(),
-            micros(median(all.iter().map(|round| round.yardstick.cpu.as_secs_f64()).collect())),
-            micros(median(all.iter().filter_map(|round| Some(round.paced?.0.p50.as_secs_f64())).collect())),
-            micros(median(all.iter().filter_map(|round| Some(round.paced?.0.p99.as_secs_f64())).collect())),
-            micros(median(all.iter().filter_map(|round| Some(round.paced?.0.p999.as_secs_f64())).collect())),
-            mebibytes(median(all.iter().map(|round| round.yardstick.resident as f64).collect())),
-        );
+        let all = self.0.iter().flat_map(|(.., rounds)| rounds);
+        let hyper: Vec<_> = all.map(Round::of_the_yardstick).collect();
+        row(&mut table, "raw hyper", "none", &hyper);
         for (name, checks, rounds) in &self.0 {
-            let _infallible = writeln!(
-                table,
-                "| {name} | {checks} | {:.0} | {} | {} | {} | {} | {} | {} | {} |",
-                of(rounds, |round| Some(round.figures.per_second)).unwrap_or_default(),
-                ratio(of(rounds, |round| Some(round.figures.per_second / round.yardstick.per_second))),
-                micros(of(rounds, |round| Some(round.figures.cpu.as_secs_f64()))),
-                micros(of(rounds, |round| Some(round.paced?.1.p50.as_secs_f64()))),
-                micros(of(rounds, |round| Some(round.paced?.1.p99.as_secs_f64()))),
-                micros(of(rounds, |round| Some(round.paced?.1.p999.as_secs_f64()))),
-                ratio(of(rounds, |round| round
-                    .paced
-                    .map(|(hyper, it)| it.p99.as_secs_f64() / hyper.p99.as_secs_f64()))),
-                mebibytes(of(rounds, |round| Some(round.figures.resident as f64))),
-            );
+            row(&mut table, name, checks, rounds);
         }
         table
     }
+}
+
+impl Round {
+    /// The yardstick as a contender.
+    fn of_the_yardstick(&self) -> Self {
+        Self { figures: self.yardstick, paced: self.paced.map(|[hyper, _]| [hyper; 2]), ..*self }
+    }
+}
+
+fn row(table: &mut String, name: &str, checks: &str, rounds: &[Round]) {
+    let of = |figure: fn(&Round) -> Option<f64>| median(rounds.iter().filter_map(figure).collect());
+    let _infallible = writeln!(
+        table,
+        "| {name} | {checks} | {:.0} | {} | {} | {} | {} | {} | {} | {} |",
+        of(|round| Some(round.figures.per_second)).unwrap_or_default(),
+        ratio(of(|round| Some(round.figures.per_second / round.yardstick.per_second))),
+        micros(of(|round| Some(round.figures.cpu.as_secs_f64()))),
+        micros(of(|round| Some(round.paced?[1].p50.as_secs_f64()))),
+        micros(of(|round| Some(round.paced?[1].p99.as_secs_f64()))),
+        micros(of(|round| Some(round.paced?[1].p999.as_secs_f64()))),
+        ratio(of(|round| round.paced.map(|[hyper, it]| it.p99.as_secs_f64() / hyper.p99.as_secs_f64()))),
+        mebibytes(of(|round| Some(round.figures.resident as f64))),
+    );
 }
 
 /// Where and how it was measured.

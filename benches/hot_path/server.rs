@@ -1,11 +1,14 @@
 //! A server under measurement: pinned to its core, looked at from outside.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use super::port::free_port;
+use super::usage;
 
 /// Where servers run, and where the generator and everything else does.
 pub(crate) const SERVERS: &str = "0";
@@ -16,10 +19,6 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
 }
-
-/// What the server has used of its core so far, user and system together.
-#[derive(Clone, Copy)]
-pub(crate) struct Used(Duration);
 
 impl Server {
     /// Starts `program` on this core, and waits until it listens.
@@ -40,15 +39,14 @@ impl Server {
         server
     }
 
-    /// Of it and of the processes that it has started.
-    pub(crate) fn used(&self) -> Used {
-        let ticks: u64 = self.processes().into_iter().filter_map(ticks).sum();
-        Used(Duration::from_millis(ticks * 10))
+    /// How long it and the processes that it has started have computed so far.
+    pub(crate) fn computed(&self) -> Duration {
+        self.processes().into_iter().filter_map(usage::computed).sum()
     }
 
-    /// Memory that is really there, in bytes, likewise.
+    /// What they hold in memory, in bytes.
     pub(crate) fn resident(&self) -> u64 {
-        self.processes().into_iter().filter_map(resident).sum()
+        self.processes().into_iter().filter_map(usage::resident).sum()
     }
 
     fn processes(&self) -> Vec<u32> {
@@ -64,26 +62,6 @@ impl Server {
     }
 }
 
-impl Used {
-    pub(crate) fn since(self, before: Self) -> Duration {
-        self.0.saturating_sub(before.0)
-    }
-}
-
-/// User and system time in hundredths of a second, the unit of `/proc` on Linux.
-fn ticks(process: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Behind the name, which may hold anything, in parentheses.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
-}
-
-fn resident(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-}
-
 /// Keeps this process to a core.
 pub(crate) fn pin_to(core: &str) {
     let own = std::process::id().to_string();
@@ -93,7 +71,7 @@ pub(crate) fn pin_to(core: &str) {
 
 /// An address that nobody listens on.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    ([127, 0, 0, 1], free_port()).into()
 }
 
 impl Drop for Server {
