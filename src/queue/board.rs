@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::Config;
+use super::looking::Looking;
 use super::seat::{Progress, Seat};
 use super::turns::Turns;
 use crate::budget::Budget;
@@ -71,8 +72,9 @@ pub(super) struct State<K, V> {
     pub(super) given_up: bool,
     tickets: u64,
     pub(super) errand_list: Errands<K>,
-    /// Questions that were not in any line yet when the other replicas were asked, by the tenant that came first.
-    pub(super) looking: HashMap<K, TenantId>,
+    pub(super) looking: Looking<K>,
+    /// Questions that have come into their lines, and whose callers have yet to be told so.
+    pub(super) untold: Vec<K>,
 }
 
 /// What is to be asked of the other replicas, or told them.
@@ -88,7 +90,7 @@ pub(super) struct Errands<K> {
 #[derive(Debug)]
 pub(super) struct Claim<K> {
     pub(super) question: K,
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     entry: u64,
 }
 
@@ -139,7 +141,8 @@ where
             given_up: false,
             tickets: 0,
             errand_list,
-            looking: HashMap::new(),
+            looking: Looking::default(),
+            untold: Vec::new(),
         };
         Self(Arc::new(Board {
             state: Mutex::new(state),
@@ -185,7 +188,7 @@ where
             turns.stand(question, &stake.tenant, stake.weight);
         } else if first {
             errand_list.look.push(question.clone());
-            looking.insert(question.clone(), stake.tenant.clone());
+            looking.begin(question.clone(), stake.tenant.clone());
         }
         let claim = Claim { question: question.clone(), tenant: stake.tenant.clone(), entry: entry.id };
         let progress = entry.progress.subscribe();
@@ -264,8 +267,8 @@ where
 
 impl<K: Clone + Eq + Hash, V> State<K, V> {
     /// Places in the tenant's line, those included that are taken once the other replicas have been asked.
-    fn places_of(&self, tenant: &TenantId) -> usize {
-        self.turns.waiting_of(tenant) + self.looking.values().filter(|first| *first == tenant).count()
+    pub(super) fn places_of(&self, tenant: &TenantId) -> usize {
+        self.turns.waiting_of(tenant) + self.looking.of(tenant)
     }
 }
 

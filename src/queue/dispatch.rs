@@ -111,11 +111,11 @@ where
 }
 
 /// A flight under way. Dropped without landing, it takes its entry off the board, and its callers see it lost.
-struct Flight<K: Clone + Eq + Hash, V> {
-    board: Arc<Board<K, V>>,
-    question: Option<K>,
+pub(super) struct Flight<K: Clone + Eq + Hash, V> {
+    pub(super) board: Arc<Board<K, V>>,
+    pub(super) question: Option<K>,
     /// Whose turn it took.
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
@@ -131,7 +131,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
 
     /// Takes the next turn. With what the latest leg brought where there is no time for another: the turn came later than
     /// foreseen, and a call without time would be paid for and bring nothing.
-    fn depart(&self, whose: Option<(K, TenantId)>) -> Option<(K, Leg, Option<V>)> {
+    pub(super) fn depart(&self, whose: Option<(K, TenantId)>) -> Option<(K, Leg, Option<V>)> {
         let mut state = self.state();
         let State { turns, entries, .. } = &mut *state;
         let (question, tenant) = match whose {
@@ -176,7 +176,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Flight<K, V> {
-    fn land(mut self, landing: Landing<V>, until: Instant, crew: &impl Crew<K, V>)
+    pub(super) fn land(mut self, landing: Landing<V>, until: Instant, crew: &impl Crew<K, V>)
     where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,

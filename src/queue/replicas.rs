@@ -105,8 +105,8 @@ where
 {
     fn looked(self: &Arc<Self>, question: &K, looked: Looked<V>) {
         let mut state = self.state();
-        let State { turns, entries, given_up, looking, .. } = &mut *state;
-        looking.remove(question);
+        let State { turns, entries, given_up, looking, untold, .. } = &mut *state;
+        looking.end(question);
         let Some(entry) = entries.get_mut(question).filter(|entry| entry.stage == Stage::Looking) else { return };
         match looked {
             Looked::Found(value) => state.close(question, Progress::Found(value)),
@@ -123,6 +123,7 @@ where
                     turns.stand(question, tenant, *weight);
                 }
                 // Its callers are told where they stand when the bid for it is answered: see `align`.
+                untold.push(question.clone());
                 drop(state);
                 self.work.notify_one();
             }
@@ -173,8 +174,11 @@ where
         if let Some(order) = order {
             state.turns.align(order);
         }
-        let State { entries, .. } = &mut *state;
-        for entry in entries.values_mut().filter(|entry| entry.stage == Stage::Waiting) {
+        let State { entries, untold, .. } = &mut *state;
+        for question in untold.drain(..) {
+            let Some(entry) = entries.get_mut(&question).filter(|entry| entry.stage == Stage::Waiting) else {
+                continue;
+            };
             entry.progress.send_if_modified(|progress| {
                 let told = matches!(progress, Progress::Looking);
                 if told {

@@ -140,6 +140,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Seat<K, V> {
         self.expected().saturating_duration_since(Instant::now())
     }
 
+    /// On whose behalf.
+    #[cfg(feature = "benchmarks")]
+    pub(super) fn tenant(&self) -> &crate::model::TenantId {
+        &self.claim.tenant
+    }
+
     fn expected(&self) -> Instant {
         self.board.expected(&self.board.state(), &self.claim.question)
     }

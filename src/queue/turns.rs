@@ -2,25 +2,32 @@
 //!
 //! Every tenant with something waiting has a `pass`, the virtual time of its next turn; the lowest pass goes next and
 //! advances by a stride inverse to the weight. A tenant that comes back starts at the present virtual time: it neither
-//! saved up turns while it was away nor owes any. All operations are logarithmic, forecasts linear in the tenants.
+//! saved up turns while it was away nor owes any. All operations are logarithmic, forecasts included; taking over the order of
+//! all replicas looks at every tenant.
 //!
 //! Where several replicas share a budget, the script that gives the slots keeps the order, and `align` brings this one into
 //! line with it: who goes next is then said there (`take`), and what waits elsewhere counts in the forecasts.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::ranked::Ranked;
+use super::schedule::{Run, Schedule};
 use crate::budget::{Order, stride};
 use crate::model::TenantId;
 
 /// Where a question stands in one tenant's line. Retries go before everything that waits, hence the sign.
 pub(super) type Place = i64;
 
+/// Of one tenant's questions elsewhere, more are not counted: a turn so far away is foreseen for nobody, and each that is
+/// counted takes room.
+const MOST_ELSEWHERE: usize = 100_000;
+
 /// All lines. `K` is the question; it may stand in several lines and leaves all of them at its turn.
 #[derive(Debug)]
 pub(super) struct Turns<K> {
     lines: HashMap<TenantId, Line<K>>,
-    order: BTreeSet<(u64, TenantId)>,
+    schedule: Schedule,
     standing: HashMap<K, Vec<(TenantId, Place)>>,
     virtual_time: u64,
     back: Place,
@@ -31,9 +38,11 @@ pub(super) struct Turns<K> {
 struct Line<K> {
     pass: u64,
     weight: u32,
-    waiting: BTreeMap<Place, K>,
+    waiting: Ranked<Place, K>,
     /// How many of the tenant's questions wait at other replicas.
     elsewhere: usize,
+    /// Its turns as they stand in the schedule.
+    scheduled: Run,
 }
 
 /// A line, as it is bid for.
@@ -47,7 +56,7 @@ pub(super) struct Head<'a, K> {
 
 impl<K> Line<K> {
     fn new(pass: u64, weight: u32) -> Self {
-        Self { pass, weight, waiting: BTreeMap::new(), elsewhere: 0 }
+        Self { pass, weight, waiting: Ranked::default(), elsewhere: 0, scheduled: Run::default() }
     }
 
     fn stride(&self) -> u64 {
@@ -58,13 +67,19 @@ impl<K> Line<K> {
     fn length(&self) -> usize {
         self.waiting.len() + self.elsewhere
     }
+
+    /// To be called whenever its pass, its weight or its length has changed.
+    fn reschedule(&mut self, tenant: &TenantId, schedule: &mut Schedule) {
+        let now = Run { first: self.pass, stride: self.stride(), turns: self.length() };
+        schedule.change(tenant, std::mem::replace(&mut self.scheduled, now), now);
+    }
 }
 
 impl<K> Default for Turns<K> {
     fn default() -> Self {
         Self {
             lines: HashMap::new(),
-            order: BTreeSet::new(),
+            schedule: Schedule::default(),
             standing: HashMap::new(),
             virtual_time: 0,
             back: 0,
@@ -97,9 +112,9 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         line.weight = weight;
         if line.length() == 0 {
             line.pass = line.pass.max(now);
-            self.order.insert((line.pass, tenant.clone()));
         }
         line.waiting.insert(place, question.clone());
+        line.reschedule(tenant, &mut self.schedule);
     }
 
     /// Takes the question out of one tenant's line.
@@ -122,14 +137,12 @@ impl<K: Clone + Eq + Hash> Turns<K> {
 
     /// The question whose turn it is, and the tenant whose turn it takes.
     pub(super) fn next(&mut self) -> Option<(K, TenantId)> {
-        let (pass, tenant) = self.order.pop_first()?;
+        let (pass, tenant) = self.schedule.next()?;
         self.virtual_time = pass;
-        let line = self.lines.get_mut(&tenant).expect("a tenant in the order has a line");
-        let (_, question) = line.waiting.pop_first().expect("a line in the order is not empty");
+        let line = self.lines.get_mut(&tenant).expect("a tenant in the schedule has a line");
         line.pass = pass + line.stride();
-        if !line.waiting.is_empty() {
-            self.order.insert((line.pass, tenant.clone()));
-        }
+        let (_, question) = line.waiting.first().expect("a line in the schedule is not empty");
+        let question = question.clone();
         self.remove(&question);
         self.forget_caught_up();
         Some((question, tenant))
@@ -144,9 +157,9 @@ impl<K: Clone + Eq + Hash> Turns<K> {
 
     /// The first question of each line, in the order of turns.
     pub(super) fn heads(&self) -> impl Iterator<Item = Head<'_, K>> {
-        self.order.iter().filter_map(|(_, tenant)| {
+        self.schedule.tenants().filter_map(|tenant| {
             let line = self.lines.get(tenant)?;
-            let (_, question) = line.waiting.first_key_value()?;
+            let (_, question) = line.waiting.first()?;
             Some(Head { tenant, weight: line.weight, question, waiting: line.waiting.len() })
         })
     }
@@ -160,20 +173,21 @@ impl<K: Clone + Eq + Hash> Turns<K> {
         for known in &order.lines {
             let line = self.lines.entry(known.tenant.clone()).or_insert_with(|| Line::new(known.pass, known.weight));
             line.pass = known.pass;
-            line.elsewhere = known.elsewhere;
+            line.elsewhere = known.elsewhere.min(MOST_ELSEWHERE);
         }
-        self.lines.retain(|_, line| line.length() > 0);
-        self.order = self.lines.iter().map(|(tenant, line)| (line.pass, tenant.clone())).collect();
+        for (tenant, line) in &mut self.lines {
+            line.reschedule(tenant, &mut self.schedule);
+        }
+        while let Some(tenant) = self.schedule.forget_idle(u64::MAX) {
+            self.lines.remove(&tenant);
+        }
     }
 
     /// The tenant's latest turn came to nothing: it is not charged for it.
     pub(super) fn give_back(&mut self, tenant: &TenantId) {
         let Some(line) = self.lines.get_mut(tenant) else { return };
-        let charged = line.pass;
-        line.pass = charged.saturating_sub(line.stride()).max(self.virtual_time);
-        if self.order.remove(&(charged, tenant.clone())) {
-            self.order.insert((line.pass, tenant.clone()));
-        }
+        line.pass = line.pass.saturating_sub(line.stride()).max(self.virtual_time);
+        line.reschedule(tenant, &mut self.schedule);
     }
 
     /// How many turns come before the question's own; `None` if it does not stand anywhere.
@@ -185,7 +199,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
                 let line = self.lines.get(tenant)?;
                 // Who stands first has waited the longest of all, elsewhere included, and is bid for by that.
                 let elsewhere = if *place > 0 { line.elsewhere } else { 0 };
-                let ahead = line.waiting.range(..place).count() + elsewhere;
+                let ahead = line.waiting.rank(place) + elsewhere;
                 Some(self.count(tenant, line.pass, line.stride(), ahead))
             })
             .min()
@@ -216,7 +230,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
 
     /// The tenants with something waiting, and how much.
     pub(super) fn lengths(&self) -> impl Iterator<Item = (&TenantId, usize)> {
-        let waiting = self.order.iter().map(|(_, tenant)| (tenant, self.waiting_of(tenant)));
+        let waiting = self.schedule.tenants().map(|tenant| (tenant, self.waiting_of(tenant)));
         waiting.filter(|(_, length)| *length > 0)
     }
 
@@ -224,35 +238,25 @@ impl<K: Clone + Eq + Hash> Turns<K> {
     fn count(&self, tenant: &TenantId, pass: u64, stride: u64, ahead: usize) -> usize {
         let own = u64::try_from(ahead).unwrap_or(u64::MAX);
         let mine = pass.saturating_add(stride.saturating_mul(own));
-        let others = self.order.iter().filter(|(_, other)| other != tenant).filter_map(|(first, other)| {
-            let line = self.lines.get(other)?;
-            let gap = mine.checked_sub(*first)?;
-            let stride = line.stride();
-            // On a tie the order of names decides.
-            let reached = if gap % stride == 0 && other > tenant { gap / stride } else { gap / stride + 1 };
-            Some(usize::try_from(reached).unwrap_or(usize::MAX).min(line.length()))
-        });
-        ahead + others.sum::<usize>()
+        let of_own_line = self.lines.get(tenant).map_or(0, |line| line.scheduled.before(mine));
+        ahead + self.schedule.before(mine, tenant) - of_own_line
     }
 
     fn clear(&mut self, tenant: &TenantId, place: Place) {
         let Some(line) = self.lines.get_mut(tenant) else { return };
         line.waiting.remove(&place);
-        if line.length() == 0 {
-            self.order.remove(&(line.pass, tenant.clone()));
-        }
+        line.reschedule(tenant, &mut self.schedule);
     }
 
     /// An idle line is remembered only while its pass lies ahead of the present: else leaving the line and coming back
-    /// would be a way to more turns. Looks at a few lines a turn, so that no turn pays for all.
+    /// would be a way to more turns.
     fn forget_caught_up(&mut self) {
-        let now = self.virtual_time;
-        if self.order.is_empty() {
+        if self.schedule.is_empty() {
             // Nobody waits: virtual time may jump past every idle line without favouring anyone.
-            self.virtual_time = self.lines.values().map(|line| line.pass).max().unwrap_or(now).max(now);
-            self.lines.clear();
-        } else if self.lines.len() > 2 * self.order.len() + 16 {
-            self.lines.retain(|_, line| line.length() > 0 || line.pass > now);
+            self.virtual_time = self.virtual_time.max(self.schedule.latest_idle().unwrap_or(0));
+        }
+        while let Some(tenant) = self.schedule.forget_idle(self.virtual_time) {
+            self.lines.remove(&tenant);
         }
     }
 }

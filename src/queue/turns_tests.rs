@@ -113,7 +113,7 @@ fn same_turns(weights: &[u32], steps: &[Step], shared: bool) -> Result<(), TestC
     }
     prop_assert_eq!(turns.next(), None);
     prop_assert!(
-        turns.standing.is_empty() && turns.order.is_empty() && turns.lines.values().all(|l| l.waiting.is_empty())
+        turns.standing.is_empty() && turns.schedule.is_empty() && turns.lines.values().all(|l| l.waiting.len() == 0)
     );
     Ok(())
 }
