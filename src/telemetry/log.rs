@@ -3,17 +3,16 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry, reload};
 
+use super::access::{self, Access};
+use super::lines::{Lines, to_standard_output};
 use super::{Config, Format};
-
-/// Lines that may wait for standard output.
-const ROOM: usize = 8 * 1024;
 
 /// The log of this process. Cloning shares it; the default writes nothing.
 #[derive(Clone, Default)]
@@ -21,48 +20,68 @@ pub struct Log(Option<Arc<Running>>);
 
 struct Running {
     filter: reload::Handle<EnvFilter, Registry>,
-    dropped: ErrorCounter,
-    /// Writes what waits when it is dropped.
-    writer: Mutex<Option<WorkerGuard>>,
+    format: Format,
+    lines: Arc<Lines>,
+    /// Whether the filter lets the lines of requests through: asked when it changes, since there are many.
+    requests: AtomicBool,
 }
 
 impl Log {
     /// Starts it. A second start gives one that writes nothing: a process has one log.
     pub(super) fn start(config: &Config) -> Self {
-        let (lines, writer) = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(ROOM).finish(io::stdout());
-        let dropped = lines.error_counter();
+        let lines = Lines::new();
         let (filter, handle) = reload::Layer::new(EnvFilter::new(&config.log));
-        let lines = tracing_subscriber::fmt::layer().with_writer(lines);
-        let lines = match config.format {
-            Format::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
-            Format::Pretty => lines.compact().with_ansi(io::stdout().is_terminal()).boxed(),
+        let layer = tracing_subscriber::fmt::layer().with_writer(Arc::clone(&lines));
+        let layer = match config.format {
+            Format::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+            Format::Pretty => layer.compact().with_ansi(io::stdout().is_terminal()).boxed(),
         };
-        if tracing_subscriber::registry().with(filter).with(lines).try_init().is_err() {
+        if tracing_subscriber::registry().with(filter).with(layer).try_init().is_err() {
             tracing::debug!("the log was started before");
             return Self::default();
         }
-        Self(Some(Arc::new(Running { filter: handle, dropped, writer: Mutex::new(Some(writer)) })))
+        lines.start(to_standard_output).expect("a process that starts can have a thread");
+        let requests = AtomicBool::new(access::is_wanted());
+        Self(Some(Arc::new(Running { filter: handle, format: config.format, lines, requests })))
     }
 
     /// Writes from now on what this lets through: a level, or directives.
     pub fn filter(&self, log: &str) {
-        if let Some(running) = &self.0
-            && running.filter.reload(EnvFilter::new(log)).is_err()
-        {
+        let Some(running) = &self.0 else { return };
+        if running.filter.reload(EnvFilter::new(log)).is_err() {
             tracing::debug!("the log is gone");
+        }
+        running.requests.store(access::is_wanted(), Ordering::Relaxed);
+    }
+
+    /// Tells the one line of a request. Without a log it is an event like any other.
+    pub fn access(&self, access: &Access<'_>) {
+        match &self.0 {
+            Some(running) if running.format == Format::Json => {
+                if running.requests.load(Ordering::Relaxed) {
+                    running.lines.append(|line, stamp| access.write(line, stamp));
+                }
+            }
+            _ => access.tell(),
         }
     }
 
     /// Lines that were lost because nobody read them fast enough; `None` where nothing is written.
     pub fn dropped(&self) -> Option<u64> {
-        self.0.as_ref().map(|running| u64::try_from(running.dropped.dropped_lines()).unwrap_or(u64::MAX))
+        self.0.as_ref().map(|running| running.lines.lost())
     }
 
     /// Writes what waits. What is told afterwards is lost.
     pub(super) fn end(&self) {
         if let Some(running) = &self.0 {
-            drop(running.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+            running.lines.end();
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.lines.end();
     }
 }
 

@@ -1,17 +1,21 @@
 //! What the gateway tells of itself: log lines, counts, and where a request stands in its trace. The layers of the path
 //! choose the words; this module only how they leave, and that nobody ever waits for it.
 
+mod access;
 mod config;
+mod lines;
 mod log;
 mod metrics;
 mod panics;
 mod spans;
+mod stamp;
 mod trace;
 
 use std::time::Duration;
 
 use opentelemetry_otlp::ExporterBuildError;
 
+pub use self::access::Access;
 pub use self::config::{Config, Format};
 pub use self::log::Log;
 pub use self::metrics::{ANSWERED, Lookup, Metrics, RequestLabels};
