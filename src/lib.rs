@@ -33,3 +33,7 @@ pub mod cli;
 // What strangers may send, thrown at the stages in tests and by `cargo fuzz`; no part of the program.
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+
+// The stages by themselves, for `benches/micro`; no part of the program.
+#[cfg(feature = "benchmarks")]
+pub mod benchmarks;

@@ -143,7 +143,7 @@ impl Gateway {
             telemetry: telemetry.clone(),
         }));
         let readiness = Readiness::default();
-        let router = edge::public(Arc::clone(&pipeline), &config.server, readiness.clone());
+        let routes = edge::public(Arc::clone(&pipeline), &config.server, readiness.clone());
         let reloader = Arc::new(Reloader::new(
             source,
             resolved,
@@ -158,9 +158,9 @@ impl Gateway {
         // What is under way when turns are no longer given is at most one call from its end.
         let last_answers = pipeline.call_time() + LAST_WORDS;
         let max_connections = config.server.max_connections;
-        let to_callers = Serves { router, tls, max_connections, telemetry: Some(telemetry) };
+        let to_callers = Serves { routes, tls, max_connections, telemetry: Some(telemetry) };
         let to_operators =
-            Serves { router: shown.router(), tls: None, max_connections: MOST_OPERATORS, telemetry: None };
+            Serves { routes: shown.router().into(), tls: None, max_connections: MOST_OPERATORS, telemetry: None };
         let listeners = [
             Listening::on(|stop| public.0.serve(to_callers, stop, last_answers)),
             Listening::on(|stop| admin.0.serve(to_operators, stop, LAST_WORDS)),

@@ -65,6 +65,15 @@ impl Issuer {
         }
     }
 
+    /// Whether its tokens are judged by these very settings and keys now.
+    pub(super) fn is_in_force(&self, generation: Generation) -> bool {
+        let keys = match &self.keys {
+            IssuerKeys::Configured(keys) => Some(keys.generation()),
+            IssuerKeys::Published(provider) => provider.keys().map(|keys| keys.generation()),
+        };
+        generation.policy == self.generation && Some(generation.keys) == keys
+    }
+
     /// What its tokens are judged by now; `None` while it has no keys.
     pub(super) fn in_force(&self) -> Option<(Arc<KeySet>, Generation)> {
         let keys = match &self.keys {

@@ -40,6 +40,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -67,7 +68,7 @@ use verified::{TokenHash, Verified};
 
 /// Knows the issuers and judges tokens.
 pub struct Authenticator {
-    issuers: HashMap<Arc<str>, Arc<Issuer>>,
+    issuers: HashMap<Arc<str>, Arc<Issuer>, RandomState>,
     memory: Memory,
     clock: Clock,
 }
@@ -83,6 +84,16 @@ pub struct IssuerStanding {
     pub skipped: Vec<SkippedKey>,
     /// Where its keys are published, if they are.
     pub provider: Option<ProviderStanding>,
+}
+
+/// The caller of a remembered token: proof like a `Caller` of one's own, and shared with the memory.
+pub struct Recalled(Arc<Verified>);
+
+impl Recalled {
+    /// Who it is.
+    pub fn caller(&self) -> &Caller {
+        &self.0.caller
+    }
 }
 
 /// A refusal, and what could cure it.
@@ -102,7 +113,7 @@ impl Authenticator {
     ///
     /// All that is wrong is returned, with the index of the issuer (from 0) that it is wrong with.
     pub fn new(issuers: Vec<IssuerConfig>, clock: Clock) -> Result<Self, Vec<(usize, ConfigFault)>> {
-        let nothing = Self { issuers: HashMap::new(), memory: Memory::default(), clock };
+        let nothing = Self { issuers: HashMap::default(), memory: Memory::default(), clock };
         nothing.succeeded_by(issuers)
     }
 
@@ -112,7 +123,7 @@ impl Authenticator {
         signature::install_provider();
         let memory = self.memory.clone();
         let mut faults = repeated_names(&issuers);
-        let mut known = HashMap::new();
+        let mut known = HashMap::default();
         for (index, config) in issuers.into_iter().enumerate() {
             faults.extend(plain_faults(&config).into_iter().map(|fault| (index, fault)));
             let before = self.issuers.get(config.issuer.as_str());
@@ -175,9 +186,10 @@ impl Authenticator {
     fn judge(&self, text: &str) -> Result<Caller, Refused<'_>> {
         let now = self.clock.now();
         token::in_bounds(text)?;
-        let hash = TokenHash::of(text);
-        if let Some(caller) = self.remembered(&hash, now) {
-            return if self.memory.revocations.mean(&caller) { Err(Reason::Revoked.into()) } else { Ok(caller) };
+        let hash = self.memory.verified.hash(text.as_bytes());
+        if let Some(verified) = self.remembered(&hash, now) {
+            let revoked = verified.is_revoked(&self.memory.revocations);
+            return if revoked { Err(Reason::Revoked.into()) } else { Ok(verified.caller.clone()) };
         }
         let token = Token::read(text)?;
         let issuer = self.issuer_of(&token)?;
@@ -197,27 +209,35 @@ impl Authenticator {
         let key = keys.find(key_id).ok_or_else(unknown)?;
         key.check(&token)?;
         let caller = issuer.policy.judge(&token, &issuer.name, now)?;
+        let edition = self.memory.revocations.edition();
         if self.memory.revocations.mean(&caller) {
             return Err(Reason::Revoked.into());
         }
         issuer.policy.require_scopes(&caller)?;
         if let Some(dies_at) = issuer.policy.dies_at(&caller) {
-            let verified = Verified { caller: caller.clone(), generation, since: now, dies_at };
+            let verified = Verified::new(caller.clone(), generation, now, dies_at, edition);
             self.memory.verified.keep(hash, verified);
         }
         Ok(caller)
     }
 
-    /// The caller of a token that was verified before, if it would be verified again.
-    fn remembered(&self, hash: &TokenHash, now: Timestamp) -> Option<Caller> {
+    /// The caller of a token that was verified a moment ago and still counts, found without another look at it. `None`
+    /// says nothing: `authenticate` judges.
+    pub fn recall(&self, token: &[u8]) -> Option<Recalled> {
+        let verified = self.remembered(&self.memory.verified.hash(token), self.clock.now())?;
+        (!verified.is_revoked(&self.memory.revocations)).then_some(Recalled(verified))
+    }
+
+    /// A token that was verified before, if it would be verified again; it may have been revoked.
+    fn remembered(&self, hash: &TokenHash, now: Timestamp) -> Option<Arc<Verified>> {
         let verified = self.memory.verified.get(hash)?;
-        let in_force = self.issuers.get(verified.caller.issuer()).and_then(|issuer| issuer.in_force());
-        let same = in_force.is_some_and(|(_, generation)| generation == verified.generation);
+        let issuer = self.issuers.get(verified.caller.issuer());
+        let same = issuer.is_some_and(|issuer| issuer.is_in_force(verified.generation));
         // Before its verification, its times have to be looked at again: somebody has set the clock. By a second, as time
         // services do all the time, is no matter.
         let set_back = now.as_second() + 1 < verified.since.as_second();
         if same && !set_back && now < verified.dies_at {
-            return Some(verified.caller.clone());
+            return Some(verified);
         }
         self.memory.verified.forget(hash);
         None
@@ -264,6 +284,12 @@ impl Authenticator {
     fn issuer_of(&self, token: &Token<'_>) -> Result<&Issuer, Reason> {
         let name = token.claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerMissing)?;
         self.issuers.get(name).map(|issuer| &**issuer).ok_or(Reason::IssuerUnknown)
+    }
+}
+
+impl fmt::Debug for Recalled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Recalled").field(self.caller()).finish()
     }
 }
 

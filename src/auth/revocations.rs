@@ -5,6 +5,7 @@
 //! expired, if that is told, and the others for as long as the process lives.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -74,7 +75,10 @@ const MOST: usize = 100_000;
 
 /// All that is revoked.
 #[derive(Default)]
-pub(super) struct Revocations(RwLock<Kept>);
+pub(super) struct Revocations {
+    kept: RwLock<Kept>,
+    edition: AtomicU64,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -102,10 +106,11 @@ impl Revocations {
             Target::Tenant { tenant, issued_before } => (Kind::Tenant, tenant, issued_before),
         };
         let issuer = revocation.issuer.map(Box::from);
-        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         let known = kept.names.get_mut(&kind).and_then(|names| names.get_mut(&*name)?.get_mut(&issuer));
         if let Some(known) = known {
             *known = moment.max(*known);
+            self.edition.fetch_add(1, Ordering::Release);
             return Ok(());
         }
         let most = match kind {
@@ -122,12 +127,18 @@ impl Revocations {
         }
         kept.names.entry(kind).or_default().entry(Box::from(name)).or_default().insert(issuer, moment);
         kept.entries += 1;
+        self.edition.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// Another number after each revocation: who is not revoked in one edition stays so until the next.
+    pub(super) fn edition(&self) -> u64 {
+        self.edition.load(Ordering::Acquire)
     }
 
     /// Whether a token that holds in all other respects is revoked.
     pub(super) fn mean(&self, caller: &Caller) -> bool {
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         let find = |kind: Kind, name: &str| {
             let ours = |issuer: &Option<Box<str>>| issuer.as_deref().is_none_or(|issuer| issuer == caller.issuer());
             let meant = kept.names.get(&kind)?.get(name)?.iter().filter(|(issuer, _)| ours(issuer));
@@ -142,7 +153,7 @@ impl Revocations {
 
     /// All that are kept.
     pub(super) fn all(&self) -> Vec<Revocation> {
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         let names =
             kept.names.iter().flat_map(|(kind, names)| names.iter().map(move |(name, issuers)| (*kind, name, issuers)));
         let each = names.flat_map(|(kind, name, issuers)| {
@@ -156,7 +167,7 @@ impl Revocations {
 
     /// How many are kept.
     pub(super) fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).entries
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).entries
     }
 }
 

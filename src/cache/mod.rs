@@ -4,6 +4,7 @@
 //! moving one is fresh for `recent_ttl` but never beyond the moment its window settles.
 
 mod config;
+mod forms;
 mod freshness;
 mod sick;
 
@@ -11,12 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use moka::Expiry;
+use foldhash::quality::RandomState;
 use moka::ops::compute::Op;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache as Store;
+use moka::{Entry, Expiry};
 
 pub use self::config::Config;
+pub use self::forms::{Form, Forms};
 pub use self::freshness::Freshness;
 pub use self::sick::Sickbed;
 use crate::model::Answer;
@@ -29,12 +32,14 @@ pub struct Held {
     pub answer: Answer,
     /// For how long it is, or was, fresh; `None` for good.
     pub lifetime: Option<Duration>,
+    /// What was made of it to be served.
+    pub forms: Forms,
 }
 
 /// All that is held, bounded by bytes. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    store: Store<Question, Held>,
+    store: Store<Question, Held, RandomState>,
     config: Config,
     purges: Arc<AtomicU64>,
 }
@@ -66,14 +71,15 @@ impl Cache {
         let store = Store::builder()
             .max_capacity(config.max_bytes)
             .weigher(|question: &Question, held: &Held| {
-                let bytes = OVERHEAD + question.app().as_str().len() + held.answer.rows().len();
+                let rows = held.answer.rows().len();
+                let bytes = OVERHEAD + question.app().as_str().len() + rows + held.forms.bytes();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             // What was just paid for is held; the default policy may turn a newcomer away.
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(Usefulness { stale_if_error: config.stale_if_error })
             .support_invalidation_closures()
-            .build();
+            .build_with_hasher(RandomState::default());
         Self { store, config, purges: Arc::default() }
     }
 
@@ -85,10 +91,16 @@ impl Cache {
     /// Holds a new answer and gives back how it is held.
     pub fn hold(&self, question: &Question, answer: Answer, rules: &query::Config) -> Held {
         let lifetime = freshness::lifetime(&answer, question.settles_at(rules), self.config.recent_ttl);
-        let held = Held { answer, lifetime };
+        let held = Held { answer, lifetime, forms: Forms::default() };
         // Like `adopt` by way of the entry, so that the two take turns.
         self.store.entry_by_ref(question).and_upsert_with(|_| held.clone());
         held
+    }
+
+    /// Counts what was made of a held answer since it was weighed.
+    pub fn weigh_again(&self, question: &Question) {
+        let same = |known: Option<Entry<Question, Held>>| known.map_or(Op::Nop, |known| Op::Put(known.into_value()));
+        self.store.entry_by_ref(question).and_compute_with(same);
     }
 
     /// How many purges there were: what was asked for before the latest may be what it took.

@@ -38,6 +38,17 @@ pub(super) fn bearer<'a>(headers: &'a HeaderMap, others: &[HeaderName]) -> Beare
     if in_authorization == Bearer::Absent { in_others() } else { in_authorization }
 }
 
+/// What `bearer` would take the token from, unread: only who knows a token by all its bytes can do anything with it.
+pub(super) fn unread<'a>(headers: &'a HeaderMap, others: &[HeaderName]) -> Option<&'a [u8]> {
+    let name = [&AUTHORIZATION].into_iter().chain(others).find(|name| headers.contains_key(*name))?;
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().filter(|_| values.next().is_none())?.as_bytes();
+    let bare = value.split_at_checked(SCHEME.len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
+    bare.map(|(_, token)| token).or_else(|| (*name != AUTHORIZATION).then_some(value))
+}
+
+const SCHEME: &[u8] = b"bearer ";
+
 /// The token in the one header of this name.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName, token: impl Fn(&'a str) -> Option<&'a str>) -> Bearer<'a> {
     let mut values = headers.get_all(name).iter();

@@ -34,7 +34,7 @@ const SMALLEST: u64 = 1024;
 
 /// The codings, the preferred one last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Coding {
+pub(super) enum Coding {
     Gzip,
     Brotli,
     Zstd,
@@ -72,9 +72,9 @@ fn is_worth_coding(response: &Response<Body>) -> bool {
 }
 
 impl Coding {
-    const ALL: [Self; 3] = [Self::Gzip, Self::Brotli, Self::Zstd];
+    pub(super) const ALL: [Self; 3] = [Self::Gzip, Self::Brotli, Self::Zstd];
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Brotli => "br",
@@ -96,8 +96,14 @@ impl Coding {
         (worth > 0 && worth >= plain).then_some(best)
     }
 
+    /// The one that an answer of this length is given to this caller in.
+    pub(super) fn of_small(length: usize, request: &HeaderMap) -> Option<Self> {
+        let fits = u64::try_from(length).is_ok_and(|length| (SMALLEST..=LARGEST).contains(&length));
+        if fits { Self::wanted(request) } else { None }
+    }
+
     /// Codes all of it. Takes its time.
-    async fn code(self, plain: Bytes) -> Bytes {
+    pub(super) async fn code(self, plain: Bytes) -> Bytes {
         let once = ServiceBuilder::new().layer(CompressionLayer::new().quality(LEVEL)).service(service_fn(
             move |_: Request| {
                 let answer = Response::new(Body::from(plain.clone()));
@@ -125,16 +131,17 @@ impl Coded {
         Self { plain, jobs: Arc::default() }
     }
 
-    /// The body for a caller with these headers. The first who asks for a coding waits for it, off the workers.
-    pub(super) async fn answer(&self, request: &HeaderMap) -> Response<Body> {
-        let Some(coding) = Coding::wanted(request) else { return self.plain() };
+    /// The body for a caller with these headers, and its coding. The first who asks for a coding waits for it, off the
+    /// workers.
+    pub(super) async fn answer(&self, request: &HeaderMap) -> (Response<Body>, Option<Coding>) {
+        let Some(coding) = Coding::wanted(request) else { return (self.plain(), None) };
         let mut job = self.job(coding);
         // Where it ended without a result, the runtime ends too.
         let coded = job.wait_for(Option::is_some).await.ok().and_then(|coded| coded.clone());
-        let Some(coded) = coded else { return self.plain() };
+        let Some(coded) = coded else { return (self.plain(), None) };
         let mut response = Response::new(Body::from(coded));
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-        response
+        (response, Some(coding))
     }
 
     /// The job that codes it, begun by whoever asks first. Those who ask and hang up all leave one behind, not one each.
@@ -236,7 +243,7 @@ mod tests {
             let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(coding.name()))]);
             let mut bodies = Vec::new();
             for _ in 0..2 {
-                let response = coded.answer(&headers).await;
+                let (response, _) = coded.answer(&headers).await;
                 assert_eq!(response.headers()[CONTENT_ENCODING], coding.name());
                 bodies.push(response.into_body().collect().await.unwrap().to_bytes());
             }
@@ -253,7 +260,7 @@ mod tests {
         assert!(timeout(Duration::ZERO, coded.answer(&headers)).await.is_err());
         assert!(coded.job(Coding::Brotli).same_channel(&job), "one at a time");
         let kept = job.wait_for(Option::is_some).await.unwrap().clone().unwrap();
-        let body = coded.answer(&headers).await.into_body().collect().await.unwrap().to_bytes();
+        let body = coded.answer(&headers).await.0.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body.as_ptr(), kept.as_ptr());
     }
 }

@@ -1,27 +1,31 @@
 //! `GET /apps/{app}/distribution`: the question in, the answer and all that its headers tell out.
 
+use std::sync::OnceLock;
+
 use axum::Extension;
-use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use bytes::Bytes;
+use http::header::{AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, Type};
 
+use super::codings::Coding;
+use super::etag::Tag;
 use super::openapi::{ForDistribution, OfDistribution};
 use super::problem::Problem;
+use super::reply::{Pieces, Reply, pieces, whole};
 use super::router::Shared;
+use super::terms;
 use super::visitor::Trail;
-use super::{etag, terms};
+use crate::cache::{Cache, Form};
 use crate::pipeline::{Served, Terms, Unserved, Via, Visit};
 use crate::telemetry::Trace;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
-/// A year: as long as RFC 9111 knows.
-const FOR_GOOD: u64 = 31_536_000;
 
 /// How an app's users are distributed over a window
 ///
@@ -52,7 +56,7 @@ pub(super) async fn distribution(
                 marks.outcome = Some(served.via.label());
                 marks.spent = Some(served.spent);
             });
-            write(&served, &headers)
+            write(&served, &headers, shared.pipeline.cache()).await
         }
         Err(Unserved { refusal, spent }) => {
             trail.mark(|marks| marks.spent = Some(spent));
@@ -61,23 +65,89 @@ pub(super) async fn distribution(
     }
 }
 
-fn write(served: &Served, request: &HeaderMap) -> Response {
-    let tag = etag::tag(served);
-    let mut response = if etag::is_held(request, &tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        let mut response = Body::from(body(served)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
-    };
-    let headers = response.headers_mut();
-    headers.insert(ETAG, etag::header(&tag));
-    headers.insert(AGE, served.freshness.age.as_secs().into());
-    let (control, status) = (cache_control(served), cache_status(served));
-    for (name, value) in [(CACHE_CONTROL, control), (CACHE_STATUS, status)] {
-        headers.insert(name, HeaderValue::from_str(&value).expect("words and digits can stand in a header"));
+/// The answer in its form and the coding that the caller wants, made now if nobody had them made before.
+async fn write(served: &Served, request: &HeaderMap, cache: &Cache) -> Response {
+    if let Some(ready) = ready(served, request) {
+        return ready.map(Reply::into_body);
     }
-    response
+    let form = served.forms.get_or_make(spelling(served), || form(served));
+    if let Some(coding) = coding(&form, served, request)
+        && !Tag(form.tag.clone()).is_held(request)
+        && coded(&form, coding).get().is_none()
+    {
+        let made = coding.code(whole(parts(&form, served))).await;
+        // Another request may have been faster; the bytes are the same.
+        coded(&form, coding).get_or_init(|| made);
+    }
+    cache.weigh_again(served.asked.question());
+    reply(&form, served, request).expect("the coding was made just now").map(Reply::into_body)
+}
+
+/// The answer with its headers, if its form and coding were made before.
+pub(super) fn ready(served: &Served, request: &HeaderMap) -> Option<http::Response<Reply>> {
+    reply(served.forms.get(spelling(served))?, served, request)
+}
+
+/// With those that come from elsewhere.
+const MOST_HEADERS: usize = 14;
+
+fn reply(form: &Form, served: &Served, request: &HeaderMap) -> Option<http::Response<Reply>> {
+    let mut response = http::Response::new(Reply::empty());
+    response.headers_mut().reserve(MOST_HEADERS);
+    let tag = Tag(form.tag.clone());
+    if tag.is_held(request) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().insert(ETAG, tag.of_not_modified(request));
+    } else {
+        let coding = coding(form, served, request);
+        *response.body_mut() = match coding {
+            None => Reply::Held(Some(parts(form, served))),
+            Some(coding) => Reply::of(coded(form, coding).get()?.clone()),
+        };
+        let headers = response.headers_mut();
+        headers.insert(ETAG, tag.header(coding));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(coding) = coding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+    }
+    let headers = response.headers_mut();
+    headers.insert(AGE, served.freshness.age.as_secs().into());
+    headers.insert(CACHE_CONTROL, cache_control(served));
+    headers.insert(CACHE_STATUS, cache_status(served));
+    Some(response)
+}
+
+/// The caller's words for the question, and whose words they are.
+fn spelling(served: &Served) -> [&str; 3] {
+    [served.grant.app().name(), served.asked.shown_from(), served.asked.shown_to()]
+}
+
+fn form(served: &Served) -> Form {
+    Form {
+        spelling: spelling(served).map(Box::from),
+        head: head(served).into(),
+        tag: Tag::of(served).0,
+        coded: Default::default(),
+    }
+}
+
+fn parts(form: &Form, served: &Served) -> Pieces {
+    pieces([form.head.clone(), served.answer.rows().clone(), Bytes::from_static(END.as_bytes())])
+}
+
+fn coding(form: &Form, served: &Served, request: &HeaderMap) -> Option<Coding> {
+    Coding::of_small(form.head.len() + served.answer.rows().len() + END.len(), request)
+}
+
+/// The place of this coding.
+fn coded(form: &Form, coding: Coding) -> &OnceLock<Bytes> {
+    let [gzip, brotli, zstd] = &form.coded;
+    match coding {
+        Coding::Gzip => gzip,
+        Coding::Brotli => brotli,
+        Coding::Zstd => zstd,
+    }
 }
 
 /// How an app's users were distributed over a window.
@@ -118,8 +188,8 @@ fn regions() -> ArrayBuilder {
     ArrayBuilder::new().items(region).description(Some("The regions in the upstream's order."))
 }
 
-/// The body: the caller's words around the held rows, which are copied as they are.
-fn body(served: &Served) -> Vec<u8> {
+/// What stands before the rows, which are sent as they are held.
+fn head(served: &Served) -> String {
     let question = served.asked.question();
     let distribution = Distribution {
         app: served.grant.app().name(),
@@ -129,30 +199,41 @@ fn body(served: &Served) -> Vec<u8> {
         to: served.asked.shown_to(),
         r#final: served.answer.is_final(),
         fetched_at: served.answer.fetched_at().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        data: serde_json::from_slice(served.answer.rows()).expect("rows are held as JSON"),
+        data: serde_json::from_str(NO_ROWS).expect("an empty list is JSON"),
     };
-    serde_json::to_vec(&distribution).expect("text always serialises")
+    let mut whole = serde_json::to_string(&distribution).expect("text always serialises");
+    whole.truncate(whole.len() - NO_ROWS.len() - END.len());
+    whole
 }
+
+/// What the rows take the place of, and what stands after them.
+const NO_ROWS: &str = "[]";
+const END: &str = "}";
 
 /// The lifetime counts from the fetching, so `Age` says how much of it has gone.
-fn cache_control(served: &Served) -> String {
-    match served.freshness.lifetime {
-        None => format!("private, max-age={FOR_GOOD}, immutable"),
-        Some(lifetime) => format!("private, max-age={}", lifetime.as_secs()),
+fn cache_control(served: &Served) -> HeaderValue {
+    let Some(lifetime) = served.freshness.lifetime else {
+        return HeaderValue::from_static("private, max-age=31536000, immutable");
+    };
+    value(&format!("private, max-age={}", lifetime.as_secs()))
+}
+
+/// RFC 9211. What never changes is fresh for a year, as long as RFC 9111 knows.
+fn cache_status(served: &Served) -> HeaderValue {
+    let ttl = served.freshness.ttl();
+    match (served.via, ttl) {
+        (Via::Hit, None) => HeaderValue::from_static("sluice; hit; ttl=31536000"),
+        (Via::Hit, Some(ttl)) => value(&format!("sluice; hit; ttl={ttl}")),
+        (Via::Miss, _) => HeaderValue::from_static("sluice; fwd=miss; stored"),
+        (Via::Joined, _) => HeaderValue::from_static("sluice; fwd=miss; collapsed"),
+        (Via::Refreshed, _) => HeaderValue::from_static("sluice; fwd=stale; stored"),
+        (Via::RefreshedJoined, _) => HeaderValue::from_static("sluice; fwd=stale; collapsed"),
+        (Via::StaleOnError(reason), _) => {
+            value(&format!("sluice; fwd=stale; ttl={}; detail=stale-if-error-{reason}", ttl.unwrap_or_default()))
+        }
     }
 }
 
-/// RFC 9211.
-fn cache_status(served: &Served) -> String {
-    let ttl = served.freshness.ttl();
-    match served.via {
-        Via::Hit => format!("sluice; hit; ttl={}", ttl.unwrap_or_else(|| FOR_GOOD.cast_signed())),
-        Via::Miss => "sluice; fwd=miss; stored".to_owned(),
-        Via::Joined => "sluice; fwd=miss; collapsed".to_owned(),
-        Via::Refreshed => "sluice; fwd=stale; stored".to_owned(),
-        Via::RefreshedJoined => "sluice; fwd=stale; collapsed".to_owned(),
-        Via::StaleOnError(reason) => {
-            format!("sluice; fwd=stale; ttl={}; detail=stale-if-error-{reason}", ttl.unwrap_or_default())
-        }
-    }
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("words and digits can stand in a header")
 }

@@ -6,14 +6,14 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::codings::Coded;
-use super::etag;
+use super::etag::Tag;
 
 /// Bytes with their tag, kept by browsers for a while.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     content_type: &'static str,
     policy: Option<&'static str>,
-    tag: String,
+    tag: Tag,
     body: Coded,
 }
 
@@ -23,7 +23,7 @@ const KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 impl Document {
     pub(super) fn new(content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        Self { content_type, policy: None, tag: etag::tag_of(&body), body: Coded::new(body) }
+        Self { content_type, policy: None, tag: Tag::of_bytes(&body), body: Coded::new(body) }
     }
 
     /// A page, and what it may load.
@@ -32,15 +32,15 @@ impl Document {
     }
 
     pub(super) async fn answer(&self, request: &HeaderMap) -> Response {
-        let mut response = if etag::is_held(request, &self.tag) {
-            StatusCode::NOT_MODIFIED.into_response()
+        let (mut response, tag) = if self.tag.is_held(request) {
+            (StatusCode::NOT_MODIFIED.into_response(), self.tag.of_not_modified(request))
         } else {
-            let mut response = self.body.answer(request).await;
+            let (mut response, coding) = self.body.answer(request).await;
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
-            response
+            (response, self.tag.header(coding))
         };
         let headers = response.headers_mut();
-        headers.insert(ETAG, etag::header(&self.tag));
+        headers.insert(ETAG, tag);
         headers.insert(CACHE_CONTROL, KEPT);
         if let Some(policy) = self.policy {
             headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

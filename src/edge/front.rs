@@ -2,15 +2,16 @@
 //! the one log line.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::CONNECTION;
-use http::{HeaderValue, Method, Version};
+use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, Version};
 use tokio::time::Instant;
 
 use super::admin::Readiness;
@@ -19,33 +20,51 @@ use super::request_id::{RequestId, X_REQUEST_ID};
 use super::untaken::Untaken;
 use super::visitor::{Marks, Trail};
 use crate::model::{Blame, TenantId};
-use crate::telemetry::{Attribute, RequestLabels, Telemetry, Trace, milliseconds};
+use crate::pipeline::Spent;
+use crate::telemetry::{Access, Attribute, RequestCounts, RequestLabels, Telemetry, Trace, milliseconds};
 
-const LONGEST_PATH: usize = 2048;
-const LONGEST_QUERY: usize = 4096;
+pub(super) const LONGEST_PATH: usize = 2048;
+pub(super) const LONGEST_QUERY: usize = 4096;
 /// As proxies write it, for want of a status that was sent.
 const HUNG_UP: u16 = 499;
+/// The route of paths that lead nowhere, as the metrics have it.
+pub(super) const NO_ROUTE: &str = "none";
 
 /// The count of requests under way, and its bound.
 #[derive(Clone, Debug)]
 pub(super) struct Front {
     under_way: Arc<AtomicUsize>,
     most: usize,
-    telemetry: Telemetry,
+    pub(super) telemetry: Telemetry,
     readiness: Readiness,
 }
 
 /// One request under way, until its answer is taken or the caller hangs up.
-struct UnderWay(Arc<AtomicUsize>);
+#[derive(Debug)]
+pub(super) struct UnderWay(Arc<AtomicUsize>);
 
 impl Front {
     pub(super) fn new(most: usize, telemetry: Telemetry, readiness: Readiness) -> Self {
         Self { under_way: Arc::default(), most, telemetry, readiness }
     }
 
-    fn enter(&self) -> Option<UnderWay> {
+    /// `None` for one too many.
+    pub(super) fn enter(&self) -> Option<UnderWay> {
         let guard = UnderWay(Arc::clone(&self.under_way));
         (self.under_way.fetch_add(1, Ordering::Relaxed) < self.most).then_some(guard)
+    }
+
+    /// Where the request stands in its trace.
+    pub(super) fn trace(&self, headers: &HeaderMap, of: &Method, route: &str) -> Trace {
+        let header = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
+        self.telemetry.tracing.request(header, || format!("{} {route}", method(of)))
+    }
+
+    /// While draining, asks the caller to leave. HTTP/2 says it in frames of its own, at the end of the drain.
+    pub(super) fn takes_leave(&self, version: Version, headers: &mut HeaderMap) {
+        if self.readiness.is_draining() && version <= Version::HTTP_11 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 }
 
@@ -69,9 +88,7 @@ struct LogLine {
 
 pub(super) async fn front(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let name = || format!("{} {}", method(request.method()), route.as_ref().map_or("none", MatchedPath::as_str));
-    let trace = front.telemetry.tracing.request(header, name);
+    let trace = front.trace(request.headers(), request.method(), route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str));
     let trail = Trail::default();
     let line = LogLine {
         request_id: RequestId::of(request.headers()),
@@ -96,10 +113,7 @@ pub(super) async fn front(State(front): State<Front>, mut request: Request, next
         next.run(request).await
     };
     let mut response = finish(response, &line.request_id);
-    // HTTP/2 says it in frames of its own, at the end of the drain.
-    if front.readiness.is_draining() && version <= Version::HTTP_11 {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
+    front.takes_leave(version, response.headers_mut());
     line.write(&response);
     // Who asks for more than it takes would have answers held without number.
     response.map(|body| Body::new(Untaken::new(body, guard)))
@@ -117,46 +131,85 @@ impl LogLine {
         let problem = response.and_then(|response| response.extensions().get::<Problem>());
         let served = problem.map(Problem::label).or(outcome).unwrap_or("served");
         let hung_up = response.is_none().then_some(Blame::Caller);
-        let outcome = if hung_up.is_some() { "hung_up" } else { served };
-        let blame = problem.map(Problem::blame).or(hung_up).map(Blame::label);
-        let took = self.began.elapsed();
-        tracing::info!(
-            target: "sluice::access",
-            request_id = self.request_id.as_str(),
-            trace_id = self.trace.id(),
-            method = %self.method,
-            route = self.route(),
-            status = response.map(|response| response.status().as_u16()),
-            outcome,
-            blame,
-            tenant = tenant.as_ref().map(TenantId::as_str),
-            app,
-            wait_ms = spent.map(|spent| milliseconds(spent.waited)),
-            calls = spent.map(|spent| spent.calls),
-            took_ms = milliseconds(took),
-            "request"
-        );
-        let status = response.map_or(HUNG_UP, |response| response.status().as_u16());
-        let labels = RequestLabels {
-            route: self.route().to_owned(),
-            // A name that only a token knows could be any: it is in the log, and is no label.
-            tenant: tenant.filter(|_| configured),
-            outcome,
-            status,
-            blame: blame.unwrap_or_default(),
+        let ended = Ended {
+            request_id: self.request_id.as_str(),
+            method: &self.method,
+            route: self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str),
+            trace: &self.trace,
+            took: self.began.elapsed(),
+            status: response.map(|response| response.status().as_u16()),
+            outcome: if hung_up.is_some() { "hung_up" } else { served },
+            blame: problem.map(Problem::blame).or(hung_up),
+            tenant: tenant.as_ref(),
+            configured,
+            app: app.as_deref(),
+            spent,
         };
-        self.telemetry.metrics.request(&labels, took);
-        let attributes: [Attribute; 4] = [
-            ("http.request.method", method(&self.method).to_owned().into()),
-            ("http.route", self.route().to_owned().into()),
-            ("http.response.status_code", i64::from(status).into()),
-            ("sluice.outcome", outcome.into()),
-        ];
+        ended.tell(&self.telemetry, None);
+    }
+}
+
+/// A request that has ended, as it is told of.
+pub(super) struct Ended<'a> {
+    pub(super) request_id: &'a str,
+    pub(super) method: &'a Method,
+    pub(super) route: &'a str,
+    pub(super) trace: &'a Trace,
+    pub(super) took: Duration,
+    /// `None` where the caller hung up.
+    pub(super) status: Option<u16>,
+    pub(super) outcome: &'static str,
+    pub(super) blame: Option<Blame>,
+    pub(super) tenant: Option<&'a TenantId>,
+    /// Whether the tenant is one of the configuration.
+    pub(super) configured: bool,
+    pub(super) app: Option<&'a str>,
+    pub(super) spent: Option<Spent>,
+}
+
+impl Ended<'_> {
+    /// Writes the line, counts, and ends the span. `counts`: where it is counted, if that was found before or is to be
+    /// found again.
+    pub(super) fn tell(&self, telemetry: &Telemetry, counts: Option<&OnceLock<RequestCounts>>) {
+        let blame = self.blame.map(Blame::label);
+        telemetry.log.access(&Access {
+            request_id: self.request_id,
+            trace_id: self.trace.id().as_deref(),
+            method: Some(self.method.as_str()),
+            route: self.route,
+            status: self.status,
+            outcome: self.outcome,
+            blame,
+            tenant: self.tenant.map(TenantId::as_str),
+            app: self.app,
+            wait_ms: self.spent.map(|spent| milliseconds(spent.waited)),
+            calls: self.spent.map(|spent| spent.calls),
+            took_ms: milliseconds(self.took),
+        });
+        match counts {
+            Some(counts) => counts.get_or_init(|| telemetry.metrics.requests(&self.labels())).count(self.took),
+            None => telemetry.metrics.request(&self.labels(), self.took),
+        }
+        let attributes = || -> [Attribute; 4] {
+            [
+                ("http.request.method", method(self.method).to_owned().into()),
+                ("http.route", self.route.to_owned().into()),
+                ("http.response.status_code", i64::from(self.status.unwrap_or(HUNG_UP)).into()),
+                ("sluice.outcome", self.outcome.into()),
+            ]
+        };
         self.trace.end(attributes, blame);
     }
 
-    fn route(&self) -> &str {
-        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    fn labels(&self) -> RequestLabels {
+        RequestLabels {
+            route: self.route.to_owned(),
+            // A name that only a token knows could be any: it is in the log, and is no label.
+            tenant: self.tenant.filter(|_| self.configured).cloned(),
+            outcome: self.outcome,
+            status: self.status.unwrap_or(HUNG_UP),
+            blame: self.blame.map(Blame::label).unwrap_or_default(),
+        }
     }
 }
 
@@ -184,10 +237,14 @@ pub(super) fn finish(response: Response, request_id: &RequestId) -> Response {
             Response::from_parts(parts, Body::from(body))
         }
     };
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, request_id.header());
-    headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    sign(response.headers_mut(), request_id);
     response
+}
+
+/// The headers that every response carries.
+pub(super) fn sign(headers: &mut HeaderMap, request_id: &RequestId) {
+    headers.insert(X_REQUEST_ID, request_id.header());
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// A panic below is a defect, told like any other problem and without its message.

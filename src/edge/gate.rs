@@ -1,11 +1,10 @@
 //! What a request has to be before any route sees it: rules of HTTP that hyper leaves to its users, the same for HTTP/1 and
 //! HTTP/2. Where two readers of one message could understand it differently, it is refused.
 
-use axum::response::Response;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Response, Version};
 
 use super::problem::Problem;
 
@@ -58,6 +57,9 @@ fn host(head: &Parts) -> Result<(), &'static str> {
     if second.is_some() {
         return Err("Host stands more than once; send it once.");
     }
+    if head.uri.authority().is_none() && first.and_then(|value| value.to_str().ok()).is_some_and(is_plain) {
+        return Ok(());
+    }
     let header = first.map(|value| value.to_str().ok().and_then(authority).ok_or(NO_HOST)).transpose()?;
     let Some(target) = head.uri.authority() else {
         return header.map(|_| ()).ok_or("Host is missing; send it once.");
@@ -76,6 +78,13 @@ fn host(head: &Parts) -> Result<(), &'static str> {
         None if head.version <= Version::HTTP_11 => Err("Host is missing; send it once."),
         _ => Ok(()),
     }
+}
+
+/// Whether this is what nearly every `Host` is, a name or an address and at most a port; `authority` knows the rest.
+fn is_plain(host: &str) -> bool {
+    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+    let named = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    named && !name.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 const NO_HOST: &str = "Host is not a host and at most a port.";
@@ -119,7 +128,7 @@ pub(super) fn has_body(head: &Parts, ended: bool) -> bool {
 }
 
 /// What is left of a body would be taken for the next request by whoever counts differently.
-pub(super) fn closes(response: &mut Response, version: Version) {
+pub(super) fn closes<B>(response: &mut Response<B>, version: Version) {
     if version <= Version::HTTP_11 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
 use http::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
@@ -21,13 +19,15 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tower::ServiceExt as _;
 
+use super::front::UnderWay;
 use super::gate::{self, LARGEST_HEAD};
 use super::handles;
 use super::pace::{Bounds, Overdue, Pace, Turn};
 use super::problem::Problem;
 use super::refuser::Refuser;
+use super::reply::Reply;
+use super::router::Routes;
 use super::tls::{HTTP_2, Tls};
 use super::untaken::Untaken;
 use super::wire::Wire;
@@ -45,7 +45,7 @@ pub struct Listener(TcpListener);
 #[derive(Debug)]
 pub struct Serves {
     /// The routes.
-    pub router: Router,
+    pub routes: Routes,
     /// Where it is given, nothing but TLS is spoken.
     pub tls: Option<Tls>,
     /// Connections at a time.
@@ -60,7 +60,7 @@ pub struct Stop(watch::Receiver<bool>);
 
 /// What all connections of a listener share.
 struct Desk {
-    router: Router,
+    routes: Routes,
     tls: Option<Tls>,
     refuser: Refuser,
 }
@@ -89,6 +89,11 @@ impl Stop {
         (call, Self(stop))
     }
 
+    /// Whether it may have been called: so cheap that it can be asked with every request.
+    fn may_have_come(&self) -> bool {
+        self.0.has_changed().unwrap_or(true)
+    }
+
     /// Waits until it is called.
     pub async fn called(&mut self) {
         // An error means that the caller is gone, which stops everything too.
@@ -109,9 +114,9 @@ impl Listener {
 
     /// Serves until `stop` is called, then finishes what is under way, for `last_answers` at most.
     pub async fn serve(self, serves: Serves, mut stop: Stop, last_answers: Duration) {
-        let Serves { router, tls, max_connections, telemetry } = serves;
+        let Serves { routes, tls, max_connections, telemetry } = serves;
         let refuser = telemetry.map_or_else(Refuser::default, Refuser::telling);
-        let desk = Arc::new(Desk { router, tls, refuser });
+        let desk = Arc::new(Desk { routes, tls, refuser });
         let places = Arc::new(Semaphore::new(handles::affordable(max_connections)));
         let standing = Arc::new(Semaphore::new(MOST_REFUSED));
         // Nothing is sent: it ends when the last connection has dropped its half.
@@ -239,15 +244,14 @@ impl Desk {
         &self,
         request: Request<Incoming>,
         pace: &Pace,
-    ) -> Result<http::Response<Untaken<Turn>>, Infallible> {
+    ) -> Result<http::Response<Untaken<Untaken<Reply, Option<UnderWay>>, Turn>>, Infallible> {
         let (head, body) = request.into_parts();
         let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
         let turn = pace.begin(has_body);
         let response = if let Some(problem) = gate::broken_rule(&head, has_body) {
-            self.refuser.refuse(problem, &head)
+            self.refuser.refuse(problem, &head).map(|body| Untaken::new(Reply::Made(body), None))
         } else {
-            let request = Request::from_parts(head, Body::new(body));
-            let mut response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+            let mut response = self.routes.answer(head, body).await;
             if has_body {
                 gate::closes(&mut response, version);
             }
@@ -262,16 +266,19 @@ async fn watched<C>(connection: C, leave: impl Fn(Pin<&mut C>), pace: &Pace, mut
 where
     C: Future<Output = hyper::Result<()>>,
 {
+    let signal = stop.clone();
     let (mut connection, mut stopped, mut timer) =
         (pin!(connection), pin!(stop.called()), pin!(sleep_until(Instant::now())));
-    let mut leaves = false;
+    let (mut leaves, mut listens) = (false, false);
     std::future::poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
                 ended(result);
                 return Poll::Ready(());
             }
-            if !leaves && stopped.as_mut().poll(cx).is_ready() {
+            // Having asked once it is woken, and need not ask each time.
+            let may_have_come = !std::mem::replace(&mut listens, true) || signal.may_have_come();
+            if !leaves && may_have_come && stopped.as_mut().poll(cx).is_ready() {
                 leaves = true;
                 pace.leaves();
                 leave(connection.as_mut());
@@ -280,9 +287,10 @@ where
             // While the gateway thinks nobody is late; but what ends a turn may not wake this task, so it looks again.
             let look_again = || (Instant::now() + Bounds::SERVED.idle, None);
             let (at, why) = pace.due().map_or_else(look_again, |(at, why)| (at, Some(why)));
-            if at > Instant::now() {
-                // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
-                if timer.is_elapsed() || timer.deadline() > at {
+            // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
+            let rings_in_time = !timer.is_elapsed() && timer.deadline() <= at;
+            if rings_in_time || at > Instant::now() {
+                if !rings_in_time {
                     timer.as_mut().reset(at);
                 }
                 if timer.as_mut().poll(cx).is_pending() {

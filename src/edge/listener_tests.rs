@@ -27,8 +27,8 @@ impl Caller {
             sleep(2 * SECOND).await;
             "p".repeat(100_000)
         };
-        let router = Router::new().route("/", get(page)).route("/never", get(std::future::pending::<()>));
-        let desk = Arc::new(Desk { router, tls: None, refuser: Refuser::default() });
+        let router = axum::Router::new().route("/", get(page)).route("/never", get(std::future::pending::<()>));
+        let desk = Arc::new(Desk { routes: router.into(), tls: None, refuser: Refuser::default() });
         let (pipe, stream) = duplex(buffer);
         let (stop, stopped) = Stop::new();
         let pace = Pace::new(Bounds::SERVED, Instant::now());

@@ -6,9 +6,11 @@
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use foldhash::quality::RandomState;
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,6 +19,7 @@ use tower_governor::governor::{GovernorConfig, GovernorConfigBuilder};
 use tower_governor::key_extractor::GlobalKeyExtractor;
 
 use crate::model::TenantId;
+use crate::telemetry::RequestCounts;
 use crate::tenancy::{Rate, Tenant};
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -26,7 +29,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// sweep: so those stay that were used within their time of refilling, whatever reloads do to the tenants.
 #[derive(Debug)]
 pub(super) struct RateLimits {
-    buckets: RwLock<HashMap<TenantId, Arc<Bucket>>>,
+    buckets: RwLock<HashMap<TenantId, Arc<Bucket>, RandomState>>,
     began: Instant,
     /// When the next sweep is due, in seconds from the beginning.
     sweep_at: AtomicU64,
@@ -35,13 +38,23 @@ pub(super) struct RateLimits {
 #[derive(Debug)]
 struct Bucket {
     rate: Rate,
+    policy: HeaderValue,
+    /// Where the tenant's hits are counted: found with the bucket, they need no search of their own.
+    hits: Hits,
     config: GovernorConfig<GlobalKeyExtractor, StateInformationMiddleware>,
 }
 
+/// Where a tenant's hits are counted, once there was one.
+#[derive(Debug, Default)]
+pub(super) struct Hits {
+    pub(super) given: OnceLock<RequestCounts>,
+    pub(super) not_modified: OnceLock<RequestCounts>,
+}
+
 /// How a tenant stands after a request was counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Allowance {
-    rate: Rate,
+    bucket: Arc<Bucket>,
     remaining: u32,
     /// Set when the request is one too many: when the next would be taken.
     pub(super) wait: Option<Duration>,
@@ -61,8 +74,8 @@ impl Default for RateLimits {
 
 impl RateLimits {
     /// Counts a request of a configured tenant, or of any that is not.
-    pub(super) fn count(&self, tenant: Option<&Tenant>) -> Allowance {
-        self.sweep_in_time();
+    pub(super) fn count(&self, tenant: Option<&Tenant>, now: Instant) -> Allowance {
+        self.sweep_in_time(now);
         match tenant {
             Some(tenant) => self.take(tenant.id(), tenant.rate()),
             // No tenant can have an empty name.
@@ -73,13 +86,11 @@ impl RateLimits {
     fn take(&self, tenant: &TenantId, rate: Rate) -> Allowance {
         let bucket = self.bucket(tenant, rate);
         let limiter = bucket.config.limiter();
-        match limiter.check_key(&()) {
-            Ok(state) => Allowance { rate: bucket.rate, remaining: state.remaining_burst_capacity(), wait: None },
-            Err(too_early) => {
-                let wait = too_early.wait_time_from(limiter.clock().now());
-                Allowance { rate: bucket.rate, remaining: 0, wait: Some(wait) }
-            }
-        }
+        let (remaining, wait) = match limiter.check_key(&()) {
+            Ok(state) => (state.remaining_burst_capacity(), None),
+            Err(too_early) => (0, Some(too_early.wait_time_from(limiter.clock().now()))),
+        };
+        Allowance { bucket, remaining, wait }
     }
 
     /// The tenant's bucket; a new one when a reload changed its rate.
@@ -99,8 +110,8 @@ impl RateLimits {
 }
 
 impl RateLimits {
-    fn sweep_in_time(&self) {
-        let (now, due) = (self.began.elapsed().as_secs(), self.sweep_at.load(Ordering::Relaxed));
+    fn sweep_in_time(&self, now: Instant) {
+        let (now, due) = (now.saturating_duration_since(self.began).as_secs(), self.sweep_at.load(Ordering::Relaxed));
         let next = now + SWEEP_SECONDS;
         // Whoever moves it on sweeps.
         if now >= due && self.sweep_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
@@ -131,23 +142,41 @@ impl Bucket {
             .use_headers()
             .finish()
             .expect("a period and a burst above zero make a quota");
-        Self { rate, config }
+        Self { rate, policy: policy(rate), hits: Hits::default(), config }
     }
 }
 
+/// A full bucket of `burst` refills in `w` seconds.
+fn policy(rate: Rate) -> HeaderValue {
+    let quota = rate.burst.get();
+    let policy = format!("\"tenant\";q={quota};w={}", rate.refill(quota).max(1));
+    HeaderValue::from_str(&policy).expect("digits and marks can stand in a header")
+}
+
 impl Allowance {
-    /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): a full bucket of `burst` refills in
-    /// `w` seconds; `r` requests are left now, and all of them again in `t` seconds.
+    /// Where the tenant's hits are counted.
+    pub(super) fn hits(&self) -> &Hits {
+        &self.bucket.hits
+    }
+
+    /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): `r` requests are left now, and all of
+    /// them again in `t` seconds.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
-        let quota = self.rate.burst.get();
-        let refill = |missing: u32| missing.div_ceil(self.rate.requests_per_second.get());
-        let policy = format!("\"tenant\";q={quota};w={}", refill(quota).max(1));
-        let standing = format!("\"tenant\";r={};t={}", self.remaining, refill(quota.saturating_sub(self.remaining)));
-        for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, standing)] {
-            headers.insert(name, HeaderValue::from_str(&value).expect("digits and marks can stand in a header"));
+        let mut standing = String::with_capacity(LONGEST_STANDING);
+        let Bucket { rate, policy, .. } = &*self.bucket;
+        let missing = rate.burst.get().saturating_sub(self.remaining);
+        for (words, number) in [("\"tenant\";r=", self.remaining), (";t=", rate.refill(missing))] {
+            standing.push_str(words);
+            standing.push_str(itoa::Buffer::new().format(number));
         }
+        let standing = HeaderValue::from_maybe_shared(Bytes::from(standing));
+        headers.insert(RATE_LIMIT_POLICY, policy.clone());
+        headers.insert(RATE_LIMIT, standing.expect("digits and marks can stand in a header"));
     }
 }
+
+/// With two numbers of ten digits.
+const LONGEST_STANDING: usize = 36;
 
 #[cfg(test)]
 mod tests {
@@ -214,10 +243,10 @@ mod tests {
     async fn a_sweep_comes_with_a_request_once_a_minute() {
         let limits = RateLimits::default();
         limits.take(&TenantId::new("a"), rate(1_000_000, 1));
-        limits.count(None);
+        limits.count(None, Instant::now());
         assert_eq!(held(&limits), 2);
         tokio::time::advance(Duration::from_secs(SWEEP_SECONDS)).await;
-        limits.count(None);
+        limits.count(None, Instant::now());
         assert_eq!(held(&limits), 1, "only that of the strangers is in use");
     }
 
@@ -227,9 +256,9 @@ mod tests {
         let tenant = TenantId::new("a");
         exhaust(&limits, &tenant, rate(1, 1));
         assert_eq!(limits.take(&tenant, rate(2, 9)).remaining, 8, "a reload gave it more");
-        let first = limits.count(None);
-        assert_eq!(first.rate, STRANGERS);
-        assert!(limits.count(None).remaining < first.remaining);
+        let first = limits.count(None, Instant::now());
+        assert_eq!(first.bucket.rate, STRANGERS);
+        assert!(limits.count(None, Instant::now()).remaining < first.remaining);
         assert_eq!(held(&limits), 2);
     }
 
@@ -238,7 +267,8 @@ mod tests {
         #[test]
         fn the_headers_are_true(per_second in 1_u32..=1_000_000, burst in 1_u32..=1_000_000, left in 0_u32..=1_000_000) {
             let remaining = left.min(burst);
-            let allowance = Allowance { rate: rate(per_second, burst), remaining, wait: None };
+            let bucket = Arc::new(Bucket::new(rate(per_second, burst)));
+            let allowance = Allowance { bucket, remaining, wait: None };
             let mut headers = HeaderMap::new();
             allowance.write(&mut headers);
             let number = |name: HeaderName, mark: &str| -> u64 {

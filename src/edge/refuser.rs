@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, Version};
 
-use super::front::finish;
+use super::front::{NO_ROUTE, finish};
 use super::problem::Problem;
 use super::request_id::RequestId;
-use crate::telemetry::{RequestLabels, Telemetry, milliseconds};
+use crate::telemetry::{Access, RequestLabels, Telemetry};
 
 /// Where refusals are told. Cloning shares it.
 #[derive(Clone, Debug, Default)]
@@ -67,21 +67,16 @@ impl Refuser {
     fn tell(&self, problem: &Problem, id: &RequestId, method: Option<&Method>) {
         let Some(telemetry) = &self.0 else { return };
         let (status, outcome, blame) = (problem.status(), problem.label(), problem.blame().label());
-        tracing::info!(
-            target: "sluice::access",
-            request_id = id.as_str(),
-            method = method.map(Method::as_str),
-            route = NO_ROUTE,
-            status,
+        telemetry.log.access(&Access {
+            request_id: id.as_str(),
+            method: method.map(Method::as_str),
+            route: NO_ROUTE,
+            status: Some(status),
             outcome,
-            blame,
-            took_ms = milliseconds(Duration::ZERO),
-            "request"
-        );
+            blame: Some(blame),
+            ..Access::default()
+        });
         let labels = RequestLabels { route: NO_ROUTE.to_owned(), tenant: None, outcome, status, blame };
         telemetry.metrics.request(&labels, Duration::ZERO);
     }
 }
-
-/// As the metrics have it.
-const NO_ROUTE: &str = "none";

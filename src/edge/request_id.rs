@@ -1,30 +1,56 @@
 //! The id under which a request can be found again: the caller's own if it is sane, else a new one.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
+use uuid::NoContext;
+use uuid::fmt::Hyphenated;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST: usize = 128;
 
 /// The id of one request: 1 to 128 letters, digits, `-`, `_` or `.`.
 #[derive(Clone, Debug)]
-pub(super) struct RequestId(String);
+pub(super) enum RequestId {
+    Theirs(HeaderValue),
+    Ours([u8; Hyphenated::LENGTH]),
+}
 
 impl RequestId {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let sane = |id: &&str| {
+        let sane = |id: &&HeaderValue| {
             (1..=LONGEST).contains(&id.len())
-                && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+                && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
-        let theirs = headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).filter(sane);
-        Self(theirs.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
+        headers.get(X_REQUEST_ID).filter(sane).map_or_else(Self::new, |theirs| Self::Theirs(theirs.clone()))
+    }
+
+    /// A UUID of version 7. Nobody has to be kept from guessing it, so its random part asks the system for nothing, and
+    /// two of one millisecond need no order, so nobody waits for another.
+    fn new() -> Self {
+        let (seconds, nanoseconds) = uuid::Timestamp::now(NoContext).to_unix();
+        let milliseconds = seconds * 1000 + u64::from(nanoseconds / 1_000_000);
+        let mut random = [0; 10];
+        fastrand::fill(&mut random);
+        let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
+        let mut text = [0; Hyphenated::LENGTH];
+        id.hyphenated().encode_lower(&mut text);
+        Self::Ours(text)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Theirs(id) => id.as_bytes(),
+            Self::Ours(id) => id,
+        }
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(self.as_bytes()).expect("it is of letters, digits and three marks")
     }
 
     pub(super) fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).expect("letters, digits and three marks can stand in a header")
+        match self {
+            Self::Theirs(id) => id.clone(),
+            Self::Ours(id) => HeaderValue::from_bytes(id).expect("digits and dashes can stand in a header"),
+        }
     }
 }

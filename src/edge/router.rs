@@ -1,29 +1,36 @@
-//! The public routes and their layers, from the outside in: Vary, CORS, tags, front, panics, codings, visitor.
+//! The public routes and their layers, from the outside in: Vary, CORS, front, panics, codings, visitor. Hits go around them.
 
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
-use http::header::{AGE, ETAG, HeaderName, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method};
+use http::HeaderValue;
+use http::header::VARY;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::CorsLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::admin::Readiness;
 use super::config::Config;
+use super::cors::Cors;
 use super::document::Document;
-use super::front::{Front, front, panicked};
+use super::front::{Front, UnderWay, front, panicked};
+use super::hit::Hits;
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
-use super::request_id::X_REQUEST_ID;
+use super::reply::Reply;
 use super::token_headers::TokenHeaders;
+use super::untaken::Untaken;
 use super::visitor::{VariesByTenant, visitor};
-use super::{apps, codings, distribution, docs, etag, openapi, pages};
+use super::{apps, codings, distribution, docs, openapi, pages};
 use crate::pipeline::Pipeline;
 
 /// What the handlers share.
@@ -35,26 +42,55 @@ pub(super) struct Shared {
     pub(super) description: Arc<Document>,
 }
 
-/// What a page on another origin may send.
-pub(super) const PAGES_MAY_SEND: [&str; 8] = [
-    "authorization",
-    "accept-encoding",
-    "cache-control",
-    "if-none-match",
-    "x-request-id",
-    "sluice-tenant",
-    "prefer",
-    "traceparent",
-];
-const PREFLIGHT_LASTS: Duration = Duration::from_secs(600);
+/// What a listener answers from.
+pub struct Routes {
+    hits: Option<Hits>,
+    router: Router,
+}
+
+impl Routes {
+    /// The answer to a request that keeps to the rules.
+    pub(super) async fn answer(&self, head: Parts, body: Incoming) -> http::Response<Untaken<Reply, Option<UnderWay>>> {
+        // What panics here is a defect that the routes may not have; and if they do, they say so to the caller.
+        let hit = self.hits.as_ref().and_then(|hits| catch_unwind(AssertUnwindSafe(|| hits.answer(&head))).ok()?);
+        if let Some(hit) = hit {
+            return hit;
+        }
+        let request = Request::from_parts(head, Body::new(body));
+        let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        response.map(|body| Untaken::new(Reply::Made(body), None))
+    }
+}
+
+impl From<Router> for Routes {
+    fn from(router: Router) -> Self {
+        Self { hits: None, router }
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").field("router", &self.router).finish_non_exhaustive()
+    }
+}
 
 /// The public listener's routes. While draining they ask their callers to leave.
-pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) -> Router {
+pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) -> Routes {
     let front_layer = Front::new(config.max_in_flight, pipeline.telemetry().clone(), readiness);
     let token_headers = Arc::new(config.token_headers.clone());
     let (for_callers, for_all, description) = routes();
     let description = Arc::new(openapi::document(&description));
-    let shared = Shared { pipeline, rate_limits: Arc::default(), token_headers, description };
+    let rate_limits = Arc::<RateLimits>::default();
+    let (varies, cors) = (Varies::new(&config.token_headers), Cors::of(&config.cors_origins));
+    let hits = Hits {
+        pipeline: Arc::clone(&pipeline),
+        rate_limits: Arc::clone(&rate_limits),
+        token_headers: Arc::clone(&token_headers),
+        front: front_layer.clone(),
+        varies: varies.clone(),
+        cors: cors.clone(),
+    };
+    let shared = Shared { pipeline, rate_limits, token_headers, description };
     let method_not_allowed = || async { Problem::method_not_allowed("GET, HEAD").into_response() };
     let router = for_callers
         .route_layer(middleware::from_fn_with_state(shared.clone(), visitor))
@@ -64,11 +100,10 @@ pub fn public(pipeline: Arc<Pipeline>, config: &Config, readiness: Readiness) ->
         .layer(middleware::from_fn(codings::small))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(front_layer, front))
-        .layer(middleware::from_fn(etag::tag_codings))
         .with_state(shared);
-    // Without origins there is nothing to add: the layer would answer every OPTIONS.
-    let router = if config.cors_origins.is_empty() { router } else { router.layer(cors(&config.cors_origins)) };
-    router.layer(middleware::map_response_with_state(Varies::new(&config.token_headers), varies))
+    let router = if let Some(cors) = cors { router.layer(cors.layer()) } else { router };
+    let router = router.layer(middleware::map_response_with_state(varies, vary));
+    Routes { hits: Some(hits), router }
 }
 
 /// The routes that need a caller, those that do not, and the description of both. A route is what its handler's
@@ -91,7 +126,7 @@ pub(super) fn routes() -> (Router<Shared>, Router<Shared>, OpenApi) {
 
 /// What answers depend on besides their target.
 #[derive(Clone, Debug)]
-struct Varies {
+pub(super) struct Varies {
     usually: HeaderValue,
     /// Where the caller has a choice of tenants. To the others `Sluice-Tenant` can only be an error, and an answer kept
     /// by a browser without it, for the same token, is theirs whatever they write there.
@@ -106,32 +141,16 @@ impl Varies {
         let value = |text: &str| HeaderValue::from_str(text).expect("names of headers can stand in a header");
         Self { by_tenant: value(&format!("{names}, Sluice-Tenant")), usually: value(&names) }
     }
+
+    /// `by_tenant`: whether the caller has a choice.
+    pub(super) fn value(&self, by_tenant: bool) -> HeaderValue {
+        if by_tenant { self.by_tenant.clone() } else { self.usually.clone() }
+    }
 }
 
 /// Says so in place of what the layers each say of it.
-async fn varies(State(varies): State<Varies>, mut response: Response) -> Response {
+async fn vary(State(varies): State<Varies>, mut response: Response) -> Response {
     let by_tenant = response.extensions().get::<VariesByTenant>().is_some();
-    response.headers_mut().insert(VARY, if by_tenant { varies.by_tenant } else { varies.usually });
+    response.headers_mut().insert(VARY, varies.value(by_tenant));
     response
-}
-
-/// Who may read answers from a page. The headers of `server.token_headers` are not among those that it may send: they
-/// are for a proxy to set, and a page has `Authorization`.
-fn cors(origins: &[HeaderValue]) -> CorsLayer {
-    let named = HeaderName::from_static;
-    CorsLayer::new()
-        .allow_origin(origins.to_vec())
-        .allow_methods([Method::GET, Method::HEAD])
-        .allow_headers(PAGES_MAY_SEND.map(named))
-        .expose_headers([
-            AGE,
-            ETAG,
-            RETRY_AFTER,
-            WWW_AUTHENTICATE,
-            X_REQUEST_ID,
-            named("cache-status"),
-            named("ratelimit"),
-            named("ratelimit-policy"),
-        ])
-        .max_age(PREFLIGHT_LASTS)
 }

@@ -3,7 +3,7 @@
 use http::HeaderName;
 use http::header::{AUTHORIZATION, COOKIE};
 
-use super::router::PAGES_MAY_SEND;
+use super::cors::PAGES_MAY_SEND;
 use crate::settings::Section;
 
 const KEY: &str = "token_headers";

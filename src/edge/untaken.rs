@@ -3,27 +3,26 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
 /// A body that holds something until the caller has taken all of it, or is gone.
 #[derive(Debug)]
-pub(super) struct Untaken<G> {
-    body: Body,
+pub(super) struct Untaken<B, G> {
+    body: B,
     _until_taken: G,
 }
 
-impl<G> Untaken<G> {
-    pub(super) fn new(body: Body, until_taken: G) -> Self {
+impl<B, G> Untaken<B, G> {
+    pub(super) fn new(body: B, until_taken: G) -> Self {
         Self { body, _until_taken: until_taken }
     }
 }
 
-impl<G: Unpin> hyper::body::Body for Untaken<G> {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: Body + Unpin, G: Unpin> Body for Untaken<B, G> {
+    type Data = B::Data;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

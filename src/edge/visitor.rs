@@ -9,6 +9,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName};
+use tokio::time::Instant;
 
 use super::bearer::{Bearer, bearer};
 use super::problem::Problem;
@@ -72,7 +73,7 @@ pub(super) async fn visitor(
         marks.tenant = Some(visit.acting().id().clone());
         marks.configured = visit.acting().tenant().is_some();
     });
-    let allowance = shared.rate_limits.count(visit.acting().tenant().map(|tenant| &**tenant));
+    let allowance = shared.rate_limits.count(visit.acting().tenant().map(|tenant| &**tenant), Instant::now());
     let several = visit.caller().tenants().are_several();
     let mut response = if let Some(wait) = allowance.wait {
         Problem::rate_limited(wait).into_response()
@@ -94,7 +95,7 @@ fn app(path: Option<&RawPathParams>) -> Option<&str> {
 }
 
 /// The tenant that the caller chooses. Twice, or not text: a name that no tenant can have, and so no token holds.
-fn chosen(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn chosen(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(SLUICE_TENANT).iter();
     let value = values.next()?;
     Some(if values.next().is_none() { value.to_str().unwrap_or_default() } else { "" })

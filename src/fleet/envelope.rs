@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::cache::Held;
+use crate::cache::{Forms, Held};
 use crate::model::{Answer, Object, Region};
 use crate::query::Question;
 
@@ -72,7 +72,7 @@ pub(super) fn open(bytes: &[u8], now: Timestamp) -> Result<(Question, Held), Unr
     }
     let regions: Vec<_> = envelope.regions.into_iter().map(|Object(region)| region).collect();
     let answer = Answer::new(&regions, fetched_at.min(now), envelope.is_final);
-    Ok((question, Held { answer, lifetime: envelope.lifetime_ms.map(Duration::from_millis) }))
+    Ok((question, Held { answer, lifetime: envelope.lifetime_ms.map(Duration::from_millis), forms: Forms::default() }))
 }
 
 #[cfg(test)]
@@ -83,7 +83,7 @@ mod tests {
         let regions = [Region { name: "上海".into(), value: 666.1, proportion: 66.66 }];
         let fetched_at = "2026-11-09T02:00:00.25Z".parse().unwrap();
         let lifetime = (!is_final).then(|| Duration::from_secs(600));
-        Held { answer: Answer::new(&regions, fetched_at, is_final), lifetime }
+        Held { answer: Answer::new(&regions, fetched_at, is_final), lifetime, forms: Forms::default() }
     }
 
     fn noon() -> Timestamp {

@@ -62,12 +62,37 @@ impl Moment {
         let minutes = offset.seconds() / 60;
         let shift = SignedDuration::from_secs(self.0.saturating_add(i64::from(minutes) * 60));
         let local = EPOCH.checked_add(shift).unwrap_or(EPOCH);
-        if minutes == 0 {
-            return format!("{}Z", local.strftime("%Y-%m-%dT%H:%M:%S"));
+        let mut text = String::with_capacity("2026-11-01T00:00:00+08:00".len());
+        let (hundreds, years) = (local.year() / 100, local.year() % 100);
+        push_pair(&mut text, hundreds);
+        push_pair(&mut text, years);
+        for (mark, part) in [
+            ('-', local.month()),
+            ('-', local.day()),
+            ('T', local.hour()),
+            (':', local.minute()),
+            (':', local.second()),
+        ] {
+            text.push(mark);
+            push_pair(&mut text, part.into());
         }
-        let sign = if minutes < 0 { '-' } else { '+' };
-        let minutes = minutes.abs();
-        format!("{}{sign}{:02}:{:02}", local.strftime("%Y-%m-%dT%H:%M:%S"), minutes / 60, minutes % 60)
+        if minutes == 0 {
+            text.push('Z');
+            return text;
+        }
+        text.push(if minutes < 0 { '-' } else { '+' });
+        let narrow = |part: i32| i16::try_from(part).unwrap_or_default();
+        push_pair(&mut text, narrow(minutes.abs() / 60));
+        text.push(':');
+        push_pair(&mut text, narrow(minutes.abs() % 60));
+        text
+    }
+}
+
+/// A number below a hundred in two digits.
+fn push_pair(text: &mut String, number: i16) {
+    for digit in [number / 10, number % 10] {
+        text.push(u8::try_from(digit).map_or('0', |digit| char::from(b'0' + digit % 10)));
     }
 }
 

@@ -83,7 +83,7 @@ impl Crew<Asking, Landed> for Flights {
         record.end(&ending(&sent, outcome(&sent)));
         self.record(&asking, &leg, &sent);
         self.tell_breaker(asking.question(), party, &sent);
-        span.end(attributes(&leg, &sent), sent.result.as_ref().err().map(|fault| fault.kind.label()));
+        span.end(|| attributes(&leg, &sent), sent.result.as_ref().err().map(|fault| fault.kind.label()));
         let cost = Cost { calls: leg.number, departed: Some(leg.departed) };
         match sent.result {
             Ok(answer) => {

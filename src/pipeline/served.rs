@@ -1,9 +1,10 @@
 //! An answer on its way out, with everything the headers tell about it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::refusal::Refusal;
-use crate::cache::Freshness;
+use crate::cache::{Forms, Freshness};
 use crate::model::Answer;
 use crate::query::Asked;
 use crate::tenancy::Grant;
@@ -14,9 +15,11 @@ pub struct Served {
     /// Under which grant.
     pub grant: Grant,
     /// The question in the caller's spelling.
-    pub asked: Asked,
+    pub asked: Arc<Asked>,
     /// The answer.
     pub answer: Answer,
+    /// What was made of it to be served.
+    pub forms: Forms,
     /// How fresh it is.
     pub freshness: Freshness,
     /// How it came.

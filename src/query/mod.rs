@@ -8,9 +8,13 @@ mod config;
 pub(crate) mod fuzzing;
 mod parameters;
 mod question;
+mod readings;
 mod times;
 
 pub use self::config::Config;
 #[cfg(test)]
 pub(crate) use self::parameters::PARAMETERS;
-pub use self::question::{Askable, Asked, Invalid, Question, ask, window};
+#[cfg(any(test, feature = "benchmarks"))]
+pub(crate) use self::question::ask;
+pub use self::question::{Askable, Asked, Invalid, Question, window};
+pub use self::readings::Readings;

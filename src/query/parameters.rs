@@ -1,22 +1,24 @@
 //! The query string, split and decoded without mercy: every parameter known, once, non-empty and well encoded.
 
+use std::borrow::Cow;
+
 use super::Invalid;
 
 /// The decoded parameters. A `+` that arrived unescaped is a space here; `times` knows the one place for it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Parameters {
-    pub(super) from: String,
-    pub(super) to: String,
-    pub(super) dim: String,
-    pub(super) indicator: Option<String>,
+pub(super) struct Parameters<'r> {
+    pub(super) from: Cow<'r, str>,
+    pub(super) to: Cow<'r, str>,
+    pub(super) dim: Cow<'r, str>,
+    pub(super) indicator: Option<Cow<'r, str>>,
 }
 
 /// All there are.
 pub(crate) const PARAMETERS: [&str; 4] = ["from", "to", "dim", "indicator"];
 const LONGEST_NAME_SHOWN: usize = 32;
 
-impl Parameters {
-    pub(super) fn parse(raw: &str) -> Result<Self, Invalid> {
+impl<'r> Parameters<'r> {
+    pub(super) fn parse(raw: &'r str) -> Result<Self, Invalid> {
         let mut values = [None, None, None, None];
         for pair in raw.split('&').filter(|_| !raw.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -42,7 +44,7 @@ impl Parameters {
             }
         }
         let [from, to, dim, indicator] = values;
-        let required = |value: Option<String>, name, example: &str| {
+        let required = |value: Option<Cow<'r, str>>, name, example: &str| {
             value.ok_or_else(|| Invalid::parameter(name, &format!("is missing; give for example {name}={example}")))
         };
         Ok(Self {
@@ -56,7 +58,10 @@ impl Parameters {
 
 /// Form decoding that refuses what the lenient decoders pass on: `%` without two hex digits, bytes that are not
 /// UTF-8, control characters.
-fn decode(text: &str) -> Option<String> {
+fn decode(text: &str) -> Option<Cow<'_, str>> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'+' | b'%')) {
+        return Some(text.into());
+    }
     let mut bytes = text.bytes();
     let mut decoded = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
@@ -69,7 +74,7 @@ fn decode(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(decoded).ok().filter(|text| !text.chars().any(char::is_control))
+    String::from_utf8(decoded).ok().filter(|text| !text.chars().any(char::is_control)).map(Cow::Owned)
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {

@@ -27,6 +27,7 @@ pub struct Asked {
     question: Question,
     shown_from: String,
     shown_to: String,
+    lasting: bool,
 }
 
 /// Why a question is refused. `detail` and the names never carry more of the request than a parameter's name.
@@ -81,6 +82,7 @@ pub(super) fn read(app: &AppId, raw: &str, now: Timestamp, config: &Config) -> R
         return Err(Invalid::parameter("indicator", "is not user_num, the only one there is; it may be left out"));
     }
     let now = Moment::floor(now);
+    let lasting = ![&parameters.from, &parameters.to].iter().any(|time| times::is_relative(time));
     let (from, to, window) = spelled_window(&parameters.from, &parameters.to, now, config)?;
     let limit_seconds = seconds(config.max_window);
     if window.seconds() > limit_seconds {
@@ -90,7 +92,7 @@ pub(super) fn read(app: &AppId, raw: &str, now: Timestamp, config: &Config) -> R
         return Err(Invalid::WindowInFuture { latest: now.rfc3339(config.offset_at(now)) });
     }
     let question = Question { app: app.clone(), indicator: Indicator::UserNum, dimension, window };
-    Ok(Asked { question, shown_from: from.echo, shown_to: to.echo })
+    Ok(Asked { question, shown_from: from.echo, shown_to: to.echo, lasting })
 }
 
 /// Reads a window on its own, by the same spellings and without the vendor's limits.
@@ -110,6 +112,11 @@ impl Asked {
     /// What is asked.
     pub fn question(&self) -> &Question {
         &self.question
+    }
+
+    /// Whether these words mean the same at any time.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// `from` as the answer echoes it.

@@ -17,9 +17,16 @@ pub(super) struct Spelled {
 
 const SPELLINGS: &str = "write 2026-11-01T00:00:00+08:00, a date such as 2026-11-01, now, or now-24h";
 
+const NOW: &str = "now";
+
+/// Whether a decoded parameter means another time at another time.
+pub(super) fn is_relative(text: &str) -> bool {
+    text.starts_with(NOW)
+}
+
 /// Reads a decoded parameter. The error is half a sentence that follows the parameter's name.
 pub(super) fn read(text: &str, now: Moment, config: &Config) -> Result<Spelled, String> {
-    if let Some(rest) = text.strip_prefix("now") {
+    if let Some(rest) = text.strip_prefix(NOW) {
         return relative(rest, now, config);
     }
     let Some((date, rest)) = text.split_at_checked(10) else { return Err(format!("is not a time; {SPELLINGS}")) };

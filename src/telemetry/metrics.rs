@@ -23,6 +23,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_duration: Timed<AnswerLabels>,
     lookups: Family<ResultLabels, Counter>,
+    /// The most frequent of them.
+    hits: Counter,
     waits: Timed<TenantLabels>,
     refusals: Family<RefusalLabels, Counter>,
     calls: Family<CallLabels, Counter>,
@@ -56,6 +58,21 @@ struct AnswerLabels {
     tenant: Option<TenantId>,
     outcome: &'static str,
     status: u16,
+}
+
+/// Where requests are counted that ended in the same way.
+#[derive(Clone, Debug)]
+pub struct RequestCounts {
+    ended: Counter,
+    took: Histogram,
+}
+
+impl RequestCounts {
+    /// One more, after this long.
+    pub fn count(&self, took: Duration) {
+        self.ended.inc();
+        self.took.observe(took.as_secs_f64());
+    }
 }
 
 /// What was found in the cache.
@@ -113,15 +130,23 @@ impl Lookup {
 impl Metrics {
     /// A request has ended, after this long.
     pub fn request(&self, labels: &RequestLabels, took: Duration) {
-        self.requests.get_or_create(labels).inc();
+        self.requests(labels).count(took);
+    }
+
+    /// Where requests that end so are counted: for those of which there are many, since finding it costs more than counting.
+    pub fn requests(&self, labels: &RequestLabels) -> RequestCounts {
         let RequestLabels { tenant, outcome, status, .. } = labels;
-        let labels = AnswerLabels { tenant: tenant.clone(), outcome, status: *status };
-        self.request_duration.get_or_create(&labels).observe(took.as_secs_f64());
+        let timed = AnswerLabels { tenant: tenant.clone(), outcome, status: *status };
+        let ended = self.requests.get_or_create(labels).clone();
+        RequestCounts { ended, took: self.request_duration.get_or_create(&timed).clone() }
     }
 
     /// An answer was looked for.
     pub fn lookup(&self, found: Lookup) {
-        self.lookups.get_or_create(&ResultLabels { result: found.label() }).inc();
+        match found {
+            Lookup::Hit => self.hits.inc(),
+            Lookup::Stale | Lookup::Miss => self.lookups.get_or_create(&ResultLabels { result: found.label() }).inc(),
+        };
     }
 
     /// A question of this tenant stood in line for this long, until its turn.
@@ -216,10 +241,13 @@ const NEVER: i64 = i64::MIN;
 
 impl Default for Metrics {
     fn default() -> Self {
+        let lookups = Family::<ResultLabels, Counter>::default();
+        let hits = lookups.get_or_create(&ResultLabels { result: Lookup::Hit.label() }).clone();
         Self {
             requests: Family::default(),
             request_duration: Family::new_with_constructor(|| Histogram::new(ANSWERS)),
-            lookups: Family::default(),
+            lookups,
+            hits,
             waits: Family::new_with_constructor(|| Histogram::new(WAITS)),
             refusals: Family::default(),
             calls: Family::default(),

@@ -18,7 +18,7 @@ use opentelemetry_otlp::ExporterBuildError;
 pub use self::access::Access;
 pub use self::config::{Config, Format};
 pub use self::log::Log;
-pub use self::metrics::{ANSWERED, Lookup, Metrics, RequestLabels};
+pub use self::metrics::{ANSWERED, Lookup, Metrics, RequestCounts, RequestLabels};
 pub use self::panics::tell_panics;
 pub use self::spans::SpanCounts;
 pub use self::trace::{Attribute, Trace, Tracing};

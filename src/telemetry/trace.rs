@@ -118,11 +118,14 @@ impl Trace {
     }
 
     /// Ends its span. `failed` where it did not bring what it was for.
-    pub fn end(&self, attributes: impl IntoIterator<Item = Attribute>, failed: Option<&'static str>) {
+    pub fn end<A>(&self, attributes: impl FnOnce() -> A, failed: Option<&'static str>)
+    where
+        A: IntoIterator<Item = Attribute>,
+    {
         let Some(context) = &self.0 else { return };
         let span = context.span();
         if span.is_recording() {
-            span.set_attributes(attributes.into_iter().map(|(key, value)| KeyValue::new(key, value)));
+            span.set_attributes(attributes().into_iter().map(|(key, value)| KeyValue::new(key, value)));
             if let Some(why) = failed {
                 span.set_status(Status::error(why));
             }
@@ -146,7 +149,8 @@ impl Extractor for Shown {
 
 /// The caller's context; `None` where there is none or it is not one.
 fn extracted(header: impl Fn(&str) -> Option<String>) -> Option<Context> {
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Shown(header("traceparent")?));
+    let shown = Shown(header("traceparent")?);
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &shown);
     context.span().span_context().is_valid().then_some(context)
 }
 

@@ -48,22 +48,35 @@ impl Registry {
     /// That is the tenant it chose; else the first of its tenants that is granted the app; else, where none is or no app
     /// is wanted, the first that is configured. A request that is refused is counted all the same.
     pub fn act(&self, caller: &Caller, wanted: Wanted<'_>) -> Acting {
-        let all = || caller.tenants().iter().cloned().collect::<Vec<_>>();
-        let (names, held) = match wanted.tenant {
-            None => (all(), true),
-            Some(chosen) => match caller.tenants().iter().find(|tenant| tenant.as_str() == chosen) {
-                Some(chosen) => (vec![chosen.clone()], true),
-                None => (all(), false),
-            },
-        };
+        let held = wanted.is_held_by(caller);
+        let all = Wanted { tenant: None, ..wanted };
+        let names: Vec<_> = if held { wanted } else { all }.among(caller).cloned().collect();
         let tenants: Vec<_> = names.iter().filter_map(|name| self.0.get(name).cloned()).collect();
-        let grant = if held { granted(&tenants, wanted.app) } else { Err(Denied::NotHeld) };
+        let grant = self.admit(caller, wanted);
         let tenant = grant.as_ref().ok().map(Grant::tenant).or(tenants.first()).cloned();
         // The apps of those that a mistaken choice leaves out of account are not listed by mistake either.
         let tenants = if held { tenants } else { Vec::new() };
         let id = tenant.as_ref().map(|tenant| tenant.id()).or(names.first()).unwrap_or(caller.tenants().first());
         let id = id.clone();
         Acting { id, tenant, names, tenants, grant }
+    }
+
+    /// The grant of this request, or why there is none. As `act` finds it, and no more: a hit needs nothing else.
+    pub fn admit(&self, caller: &Caller, wanted: Wanted<'_>) -> Result<Grant, Denied> {
+        if !wanted.is_held_by(caller) {
+            return Err(Denied::NotHeld);
+        }
+        let word = wanted.app.ok_or(Denied::NotGranted)?;
+        // Of the first of these tenants that has one, unless another's is for another app.
+        let mut grants = wanted.among(caller).filter_map(|name| {
+            let tenant = self.0.get(name)?;
+            Some((tenant, tenant.by_word.get(word)?))
+        });
+        let (tenant, app) = grants.next().ok_or(Denied::NotGranted)?;
+        if grants.any(|(_, other)| other.id != app.id) {
+            return Err(Denied::Ambiguous);
+        }
+        Ok(Grant { tenant: Arc::clone(tenant), app: Arc::clone(app) })
     }
 
     /// The grant of a caller who chooses no tenant.
@@ -73,15 +86,16 @@ impl Registry {
     }
 }
 
-/// The grant of the first of these tenants that has one, unless another's is for another app.
-fn granted(tenants: &[Arc<Tenant>], app: Option<&str>) -> Result<Grant, Denied> {
-    let word = app.ok_or(Denied::NotGranted)?;
-    let mut grants = tenants.iter().filter_map(|tenant| {
-        let app = tenant.by_word.get(word)?;
-        Some(Grant { tenant: Arc::clone(tenant), app: Arc::clone(app) })
-    });
-    let first = grants.next().ok_or(Denied::NotGranted)?;
-    if grants.all(|other| other.app.id == first.app.id) { Ok(first) } else { Err(Denied::Ambiguous) }
+impl Wanted<'_> {
+    /// Whether the caller speaks for the tenant that it chose, if it did.
+    fn is_held_by(self, caller: &Caller) -> bool {
+        self.tenant.is_none_or(|chosen| caller.tenants().iter().any(|tenant| tenant.as_str() == chosen))
+    }
+
+    /// The tenants that the request may be for: the chosen one, or all of the caller's.
+    fn among(self, caller: &Caller) -> impl Iterator<Item = &TenantId> {
+        caller.tenants().iter().filter(move |tenant| self.tenant.is_none_or(|chosen| tenant.as_str() == chosen))
+    }
 }
 
 impl Acting {

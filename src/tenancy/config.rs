@@ -35,6 +35,13 @@ pub struct Rate {
     pub burst: NonZeroU32,
 }
 
+impl Rate {
+    /// In how many seconds so many requests are allowed again.
+    pub fn refill(self, missing: u32) -> u32 {
+        missing.div_ceil(self.requests_per_second.get())
+    }
+}
+
 /// One app of a tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppConfig {

@@ -10,6 +10,8 @@ pub(crate) mod config;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
+
 pub use self::acting::{Acting, Denied, Wanted};
 use self::config::TenantConfig;
 pub use self::config::{Config, Rate};
@@ -22,7 +24,7 @@ pub struct Tenant {
     weight: u32,
     rate: Rate,
     apps: Vec<Arc<App>>,
-    by_word: HashMap<Box<str>, Arc<App>>,
+    by_word: HashMap<Box<str>, Arc<App>, RandomState>,
 }
 
 /// An app as one tenant knows it.
@@ -41,7 +43,7 @@ pub struct Grant {
 
 /// All tenants. A reload builds a new one and swaps it whole.
 #[derive(Debug, Default)]
-pub struct Registry(HashMap<TenantId, Arc<Tenant>>);
+pub struct Registry(HashMap<TenantId, Arc<Tenant>, RandomState>);
 
 impl Registry {
     /// The registry of these tenants.

@@ -27,3 +27,5 @@ pub use self::config::{Config, Names};
 pub use self::credentials::Credentials;
 pub use self::fault::{Fault, Kind};
 pub use self::keyring::Standing;
+#[cfg(feature = "benchmarks")]
+pub(crate) use self::sign::{Draft, sign};

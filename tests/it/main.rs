@@ -25,6 +25,7 @@ mod drain;
 mod faults;
 mod flights;
 mod forgeries;
+mod hits;
 mod hostile;
 mod interleaved;
 mod isolation;
