@@ -10,9 +10,9 @@ WORKDIR /src
 # What we depend on, compiled before our own code is there: a layer that only the manifests invalidate. Cargo wants every
 # target that the manifest names to be there, and is content with empty ones.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src benches/hot_path tests/it tests/limit tests/replicas tests/soak \
+RUN mkdir -p src benches/hot_path benches/micro benches/scale tests/it tests/limit tests/replicas tests/soak \
     && touch src/lib.rs benches/unknown_keys.rs benches/hot_path/main.rs benches/hot_path/yardstick.rs \
-        tests/it/main.rs tests/limit/main.rs tests/replicas/main.rs tests/soak/main.rs \
+        benches/micro/main.rs benches/scale/main.rs tests/it/main.rs tests/limit/main.rs tests/replicas/main.rs tests/soak/main.rs \
     && echo 'fn main() {}' > src/main.rs \
     && cargo build --locked --release \
     && rm -r src

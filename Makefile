@@ -12,7 +12,7 @@ IMAGE ?= sluice
 VERSION = $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q}' Cargo.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 
-.PHONY: help demo test explore soak bench fuzz programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
+.PHONY: help demo test explore soak bench micro scale fuzz programs check fmt lint doc deny chart alerts image-lint openapi advisories release image clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,11 +32,21 @@ soak: programs   ## everything at once for MINUTES=10; SEED=n does the same agai
 
 # Pinned cores and peers: nothing for a machine that does other work.
 bench:           ## a held answer beside raw hyper, nginx and HAProxy: writes docs/performance.md; SECONDS=5 ROUNDS=5 ONLY=name
-	command -v nginx && command -v haproxy && test -e /usr/lib/nginx/modules/ngx_http_js_module.so || \
-		{ apt-get update && apt-get install -y --no-install-recommends nginx-light libnginx-mod-http-js haproxy; }
+	command -v nginx && command -v haproxy && command -v h2load && test -e /usr/lib/nginx/modules/ngx_http_js_module.so || \
+		{ apt-get update && apt-get install -y --no-install-recommends nginx-light libnginx-mod-http-js haproxy nghttp2-client; }
 	$(CARGO) build --locked --release --bin sluice --example yardstick
 	SLUICE=target/release/sluice YARDSTICK=target/release/examples/yardstick SECONDS=$(SECONDS) ROUNDS=$(ROUNDS) ONLY="$(ONLY)" \
 		$(CARGO) bench --locked --profile release --bench hot_path
+
+# Each point for a moment and in the time that its thread had a core: other work on the machine does little harm.
+micro:           ## the steps of a request one at a time, and how they grow: writes docs/performance.md; ROUNDS=3 ONLY=name
+	command -v openssl || { apt-get update && apt-get install -y --no-install-recommends openssl; }
+	ROUNDS=$(ROUNDS) ONLY="$(ONLY)" $(CARGO) bench --locked --features benchmarks --bench micro
+
+scale:           ## a million held answers, waiting callers, first moments: writes docs/performance.md; ANSWERS=1000000 SECONDS=5 ROUNDS=3 ONLY=part
+	$(CARGO) build --locked --release --bin sluice
+	SLUICE=target/release/sluice ANSWERS=$(ANSWERS) CALLERS=$(CALLERS) WAITING=$(WAITING) SETTLES=$(SETTLES) \
+		SECONDS=$(SECONDS) ROUNDS=$(ROUNDS) ONLY="$(ONLY)" $(CARGO) bench --locked --profile release --bench scale
 
 programs:
 	command -v curl && command -v chromium || { apt-get update && apt-get install -y curl chromium; }
@@ -56,6 +66,7 @@ fmt:
 # The fuzz targets have a lock file of their own, which a change of our dependencies leaves behind.
 lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --features benchmarks --bench micro -- -D warnings
 	$(CARGO) metadata --locked --manifest-path fuzz/Cargo.toml --format-version 1 > /dev/null
 
 doc:
@@ -93,7 +104,6 @@ $(TOOLS)/%/installed: tests/%/requirements.txt
 # One after another, each as long as all. Without a sanitizer, which only a nightly compiler has: there is no unsafe code here
 # for it to watch. New inputs go below target, so that the corpus keeps the seeds that people wrote.
 TARGET ?= $(sort $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs))))
-SECONDS ?= 60
 FUZZ_LIMITS = -timeout=5 -rss_limit_mb=2048 -malloc_limit_mb=64 -print_final_stats=1
 
 fuzz: $(TOOLS)/bin/cargo-fuzz  ## fuzz TARGET (each in turn) for SECONDS (60 each); the stable compiler will do
@@ -101,7 +111,7 @@ fuzz: $(TOOLS)/bin/cargo-fuzz  ## fuzz TARGET (each in turn) for SECONDS (60 eac
 		mkdir -p target/fuzz/found/$$target; \
 		dictionary=fuzz/dictionaries/$$target.dict; \
 		$(TOOLS)/bin/cargo-fuzz run -s none --target-dir target/fuzz $$target target/fuzz/found/$$target fuzz/corpus/$$target \
-			-- -max_total_time=$(SECONDS) $(FUZZ_LIMITS) $$(test ! -e $$dictionary || echo -dict=$$dictionary); \
+			-- -max_total_time=$(or $(SECONDS),60) $(FUZZ_LIMITS) $$(test ! -e $$dictionary || echo -dict=$$dictionary); \
 	done
 
 $(TOOLS)/bin/cargo-fuzz:

@@ -12,6 +12,7 @@ use hdrhistogram::Histogram;
 use memchr::{memchr, memmem};
 use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
+use rustix::io::Errno;
 
 /// What is asked, and how hard.
 #[derive(Clone, Copy)]
@@ -28,8 +29,11 @@ pub(crate) struct Load<'a> {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
-    /// Each connection asks again as soon as it is answered.
+    /// Each connection asks again as soon as it is answered. Who asks never sleeps: to wake it would cost the server, whose
+    /// callers are elsewhere, more than the answer.
     Saturating,
+    /// The same from a core that has other work, too.
+    Sharing,
     /// So many requests a second, evenly, on whichever connection is free.
     Rate(f64),
 }
@@ -62,6 +66,8 @@ struct Connection {
 
 /// Longer than any answer that is measured.
 const LONGEST_REPLY: usize = 64 * 1024;
+/// The longest that it takes to be woken.
+const WAKING: Duration = Duration::from_micros(200);
 const LENGTH: &[u8] = b"content-length:";
 
 impl Load<'_> {
@@ -82,15 +88,17 @@ impl Load<'_> {
                     break;
                 }
                 let Some(number) = free.pop() else { break };
-                let since = if matches!(self.pace, Pace::Saturating) { now } else { due };
+                let since = if matches!(self.pace, Pace::Rate(_)) { due } else { now };
                 connections[number].ask(self.request(sent), since);
                 sent += 1;
             }
             events.clear();
-            // At a rate it looks without end: to sleep would cost more than the time between two requests.
-            let wait = if matches!(self.pace, Pace::Saturating) { 100_000_000 } else { 0 };
-            let timeout = Timespec { tv_sec: 0, tv_nsec: wait };
-            epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).unwrap();
+            let timeout = self.sleeps(began, sent, free.is_empty());
+            match epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
+                // Who is stopped for a moment is interrupted in its sleep.
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => panic!("{error}"),
+            }
             for event in &events {
                 let number = usize::try_from(event.data.u64()).unwrap();
                 if let Some(since) = connections[number].read(self.status) {
@@ -108,9 +116,23 @@ impl Load<'_> {
     /// When the next request is due.
     fn due(&self, began: Instant, sent: u64) -> Instant {
         match self.pace {
-            Pace::Saturating => began,
+            Pace::Saturating | Pace::Sharing => began,
             Pace::Rate(rate) => began + Duration::from_secs_f64(sent as f64 / rate),
         }
+    }
+
+    /// How long it may sleep before it looks again, unless an answer comes.
+    fn sleeps(&self, began: Instant, sent: u64, all_busy: bool) -> Timespec {
+        let longest = Duration::from_millis(100);
+        let idle = match self.pace {
+            // To wake up costs more than the time between two requests, where they are many; the rest is waited for awake.
+            Pace::Rate(_) if !all_busy => {
+                self.due(began, sent).saturating_duration_since(Instant::now()).saturating_sub(WAKING).min(longest)
+            }
+            Pace::Saturating => Duration::ZERO,
+            Pace::Sharing | Pace::Rate(_) => longest,
+        };
+        Timespec { tv_sec: 0, tv_nsec: i64::from(idle.subsec_nanos()) }
     }
 
     fn request(&self, number: u64) -> &[u8] {

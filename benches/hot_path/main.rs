@@ -13,13 +13,20 @@
     reason = "a measurement for people on a thread of its own, which ends at the first fault"
 )]
 
+mod answer;
+mod asks;
 mod contenders;
+mod h2load;
 mod load;
+mod page;
 mod peers;
 mod report;
 mod server;
 mod tokens;
 
+#[path = "../../tests/it/support/certificates.rs"]
+#[allow(dead_code, reason = "h2load trusts everybody")]
+mod certificates;
 #[path = "../../tests/it/support/days.rs"]
 #[allow(dead_code, reason = "the tests ask for other days, too")]
 mod days;
@@ -30,8 +37,9 @@ mod usage;
 
 use std::time::Duration;
 
+use asks::Asks;
 use contenders::{Contender, Stage};
-use load::{Load, Pace};
+use load::Pace;
 use report::{Figures, Report};
 use server::{OTHERS, Server};
 
@@ -63,7 +71,7 @@ fn main() {
     server::pin_to(OTHERS);
     let stage = Stage::set();
     let contenders = stage.contenders();
-    let mut report = Report::default();
+    let (mut http1, mut http2) = (Report::default(), Report::default());
     for round in 1..=plan.rounds {
         for contender in contenders.iter().filter(|contender| contender.name.contains(&plan.only)) {
             let hyper = stage.yardstick(contender);
@@ -78,26 +86,28 @@ fn main() {
                 "round {round}: {}: {:.0} req/s, {ratio:.2} of the yardstick's; busy {:.2} and {:.2}",
                 contender.name, figures.per_second, figures.busy, yardstick.busy,
             );
+            let report = if let Asks::Http1 { .. } = contender.asks { &mut http1 } else { &mut http2 };
             report.add((contender.name, contender.checks), yardstick, figures, paced);
         }
     }
-    let figures = format!("{}{}", report::machine(plan.rounds, plan.lasts), report.table());
+    let streams = h2load::STREAMS;
+    let figures = [
+        report::machine(plan.rounds, plan.lasts),
+        http1.table(&format!("HTTP/1.1, {CONNECTIONS} connections")),
+        http2.table(&format!("HTTP/2 over TLS 1.3, {CONNECTIONS} connections with {streams} streams each")),
+    ];
+    let figures = figures.concat();
     println!("{figures}");
     // A part of the table would take the place of the whole.
     if plan.only.is_empty() {
-        report::write(&figures);
+        page::write("bench", &figures);
     }
 }
 
 /// One run of the contender's requests against its server or the yardstick.
 fn measure(server: &Server, contender: &Contender, plan: &Plan, pace: Pace) -> Figures {
-    let Contender { requests, status, .. } = contender;
-    let load = Load { address: server.address, connections: CONNECTIONS, requests, status, pace, lasts: plan.lasts };
-    // What comes first at a server fills its caches: long enough for every token to be seen.
-    let callers = u32::try_from(requests.len()).unwrap();
-    Load { lasts: Duration::from_millis(300) + callers * Duration::from_micros(100), pace: Pace::Saturating, ..load }
-        .run();
+    contender.asks.warm(server.address);
     let before = server.computed();
-    let measured = load.run();
+    let measured = contender.asks.run(server.address, pace, plan.lasts);
     Figures::of(&measured, server.computed().checked_sub(before).unwrap(), server.resident())
 }

@@ -7,7 +7,10 @@ use std::rc::Rc;
 
 use sluice::auth::Algorithm;
 
+use super::asks::Asks;
+use super::certificates::Certificates;
 use super::contenders::{Contender, request};
+use super::h2load;
 use super::server::{SERVERS, Server, free_address};
 use super::tokens::Issuer;
 
@@ -27,27 +30,49 @@ pub(crate) fn contenders(place: &Path, origin: SocketAddr, issuers: &[Issuer; 3]
             return println!("{name}: not installed, left out");
         };
         let requests = vec![request(target, token.as_deref(), "")];
-        all.push(Contender { name, checks, server: Rc::new(server), requests, status: "200" });
+        all.push(Contender { name, checks, server: Rc::new(server), asks: Asks::Http1 { requests, status: "200" } });
     };
-    add("nginx proxy_cache", "none", nginx(place, "nginx", None, origin), None);
-    add("HAProxy cache", "none", haproxy(place, "haproxy", "", origin), None);
+    add("nginx proxy_cache", "none", nginx(place, "nginx", "", None, origin), None);
+    add("HAProxy cache", "none", haproxy(place, "haproxy", "", "", origin), None);
     for (name, issuer) in ["HAProxy, RS256", "HAProxy, ES256", "HAProxy, HS256"].into_iter().zip(issuers) {
         let rules = rules(issuer);
         add(
             name,
             "each request",
-            haproxy(place, &issuer.algorithm.as_str().to_lowercase(), &rules, origin),
+            haproxy(place, &issuer.algorithm.as_str().to_lowercase(), "", &rules, origin),
             Some(issuer.token(0)),
         );
     }
     let verifies = VERIFY_JS.replace("@key@", &der(rsa));
-    let server = if Path::new(NJS_MODULE).exists() { nginx(place, "nginx-njs", Some(&verifies), origin) } else { None };
+    let server =
+        if Path::new(NJS_MODULE).exists() { nginx(place, "nginx-njs", "", Some(&verifies), origin) } else { None };
     add("nginx njs, RS256", "each request", server, Some(rsa.token(0)));
     all
 }
 
+/// Those that are installed, asked over HTTP/2.
+pub(crate) fn over_tls(place: &Path, origin: SocketAddr, certificates: &Certificates, target: &str) -> Vec<Contender> {
+    let (certificate, key) = certificates.server();
+    // HAProxy wants both in one file.
+    let both = place.join("haproxy.pem");
+    fs::write(&both, [fs::read(&certificate).unwrap(), fs::read(&key).unwrap()].concat()).unwrap();
+    let (certificate, key) = (certificate.display(), key.display());
+    let of_nginx =
+        format!(" ssl http2; ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3");
+    let of_haproxy = format!(" ssl crt {} alpn h2", both.display());
+    let all = [
+        ("nginx proxy_cache, HTTP/2", nginx(place, "nginx-tls", &of_nginx, None, origin)),
+        ("HAProxy cache, HTTP/2", haproxy(place, "haproxy-tls", &of_haproxy, "", origin)),
+    ];
+    let found = all.into_iter().filter_map(|(name, server)| {
+        let asks = Asks::Http2(h2load::Request { target: target.to_owned(), token: None });
+        Some(Contender { name, checks: "none", server: Rc::new(server?), asks })
+    });
+    found.collect()
+}
+
 /// Without a script it asks for no token.
-fn nginx(place: &Path, name: &str, verifies: Option<&str>, origin: SocketAddr) -> Option<Server> {
+fn nginx(place: &Path, name: &str, tls: &str, verifies: Option<&str>, origin: SocketAddr) -> Option<Server> {
     let program = installed("nginx")?;
     let (directory, at) = (place.join(name), free_address());
     fs::create_dir(&directory).unwrap();
@@ -62,21 +87,21 @@ fn nginx(place: &Path, name: &str, verifies: Option<&str>, origin: SocketAddr) -
     let fill = |text: String, (mark, line): (&str, &str)| text.replace(mark, verifies.map_or("", |_| line));
     let template = lines.into_iter().fold(NGINX.to_owned(), fill);
     let config = directory.join("nginx.conf");
-    fs::write(&config, filled(&template, &directory, at, origin)).unwrap();
+    fs::write(&config, filled(&template, &directory, at, tls, origin)).unwrap();
     Some(Server::start(SERVERS, &program, &["-c", config.to_str().unwrap()], at, &directory.join("output")))
 }
 
-fn haproxy(place: &Path, name: &str, rules: &str, origin: SocketAddr) -> Option<Server> {
+fn haproxy(place: &Path, name: &str, tls: &str, rules: &str, origin: SocketAddr) -> Option<Server> {
     let program = installed("haproxy")?;
     let (at, config) = (free_address(), place.join(format!("{name}.cfg")));
-    fs::write(&config, filled(HAPROXY, place, at, origin).replace("@verify@", rules.trim_start())).unwrap();
+    fs::write(&config, filled(HAPROXY, place, at, tls, origin).replace("@verify@", rules.trim_start())).unwrap();
     let output = config.with_extension("output");
     Some(Server::start(SERVERS, &program, &["-db", "-f", config.to_str().unwrap()], at, &output))
 }
 
-fn filled(template: &str, directory: &Path, at: SocketAddr, origin: SocketAddr) -> String {
+fn filled(template: &str, directory: &Path, at: SocketAddr, tls: &str, origin: SocketAddr) -> String {
     let template = template.replace("@directory@", directory.to_str().unwrap());
-    template.replace("@listen@", &at.to_string()).replace("@origin@", &origin.to_string())
+    template.replace("@listen@", &format!("{at}{tls}")).replace("@origin@", &origin.to_string())
 }
 
 /// What `HAProxy` looks at in a token: what Sluice looks at, as far as it can.
@@ -97,7 +122,7 @@ fn der(issuer: &Issuer) -> String {
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
 }
 
-fn installed(program: &str) -> Option<PathBuf> {
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let places = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
     places.iter().map(|place| Path::new(place).join(program)).find(|path| path.exists())
 }

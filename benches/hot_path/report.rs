@@ -1,11 +1,10 @@
 //! The figures: medians over the rounds, as lines on the terminal and as the table of docs/performance.md.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use super::load::Measured;
+use super::page::{mebibytes, median, micros, place, ratio};
 
 /// One run.
 #[derive(Clone, Copy)]
@@ -62,10 +61,14 @@ impl Report {
         }
     }
 
-    /// The table, in Markdown.
-    pub(crate) fn table(&self) -> String {
-        let mut table = String::from(
-            "| server | token check | req/s | of raw hyper | CPU/request | p50 | p99 | p99.9 | p99 of raw hyper's | RSS |\n\
+    /// The table, in Markdown, under what was spoken; nothing where nobody was measured.
+    pub(crate) fn table(&self, spoken: &str) -> String {
+        if self.0.is_empty() {
+            return String::new();
+        }
+        let mut table = format!(
+            "\n{spoken}:\n\n\
+             | server | token check | req/s | of raw hyper | CPU/request | p50 | p99 | p99.9 | p99 of raw hyper's | RSS |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
         );
         let all = self.0.iter().flat_map(|(.., rounds)| rounds);
@@ -103,44 +106,5 @@ fn row(table: &mut String, name: &str, checks: &str, rounds: &[Round]) {
 
 /// Where and how it was measured.
 pub(crate) fn machine(rounds: usize, lasts: Duration) -> String {
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap();
-    let models: Vec<_> = cpu.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": ")).collect();
-    let revision = Command::new("git").args(["describe", "--always", "--dirty"]).output().unwrap().stdout;
-    format!(
-        "Medians of {rounds} rounds of {} s, at the commit {}, on {} cores of \"{}\".\n\n",
-        lasts.as_secs(),
-        String::from_utf8(revision).unwrap().trim(),
-        models.len(),
-        models.first().map_or("unknown", |(_, model)| model),
-    )
-}
-
-/// Puts the figures where the page has those of the last run.
-pub(crate) fn write(figures: &str) {
-    let page = fs::read_to_string(PAGE).unwrap();
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    fs::write(PAGE, format!("{before}{BEGIN}\n{figures}{END}{after}")).unwrap();
-}
-
-const PAGE: &str = "docs/performance.md";
-/// Around the figures on the page.
-const BEGIN: &str = "<!-- make bench writes from here -->";
-const END: &str = "<!-- to here -->";
-
-fn median(mut figures: Vec<f64>) -> Option<f64> {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied()
-}
-
-fn ratio(figure: Option<f64>) -> String {
-    figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.2}"))
-}
-
-fn micros(seconds: Option<f64>) -> String {
-    seconds.map_or_else(|| "–".to_owned(), |seconds| format!("{:.1} µs", seconds * 1e6))
-}
-
-fn mebibytes(bytes: Option<f64>) -> String {
-    bytes.map_or_else(|| "–".to_owned(), |bytes| format!("{:.0} MiB", bytes / f64::from(1 << 20)))
+    format!("Medians of {rounds} rounds of {} s, {}.\n", lasts.as_secs(), place())
 }
