@@ -68,7 +68,7 @@ impl Forms {
     }
 
     /// What all of them take, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.all().map(|form| form.bytes()).sum()
     }
 

@@ -31,11 +31,7 @@ fn question(app: usize) -> Question {
     let registry = Registry::new(&crate::tenancy::Config { tenants: vec![tenant] });
     let grant = registry.grant(&Caller::of_tenant("t"), &name).unwrap();
     let raw = format!("from=2026-11-01T00:00:00Z&to={ENDS}&dim=province");
-    query::Readings::default()
-        .ask(&grant, &raw, at(7 * 86_400_000), &query::Config::default())
-        .unwrap()
-        .question()
-        .clone()
+    query::ask(&grant, &raw, at(7 * 86_400_000), &query::Config::default()).unwrap().question().clone()
 }
 
 fn milliseconds(count: i64) -> Duration {

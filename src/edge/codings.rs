@@ -66,9 +66,14 @@ pub(super) async fn small(request: Request, next: Next) -> Response<Body> {
 
 /// Problems are short, and are for whoever has shown no token too.
 fn is_worth_coding(response: &Response<Body>) -> bool {
-    let fits = response.body().size_hint().exact().is_some_and(|length| (SMALLEST..=LARGEST).contains(&length));
+    let fits = response.body().size_hint().exact().is_some_and(fits);
     let plain = !response.headers().contains_key(CONTENT_ENCODING) && response.extensions().get::<Problem>().is_none();
     fits && plain && DefaultPredicate::new().should_compress(response)
+}
+
+/// Whether a body of this length is coded for each who asks.
+fn fits(length: u64) -> bool {
+    (SMALLEST..=LARGEST).contains(&length)
 }
 
 impl Coding {
@@ -98,8 +103,7 @@ impl Coding {
 
     /// The one that an answer of this length is given to this caller in.
     pub(super) fn of_small(length: usize, request: &HeaderMap) -> Option<Self> {
-        let fits = u64::try_from(length).is_ok_and(|length| (SMALLEST..=LARGEST).contains(&length));
-        if fits { Self::wanted(request) } else { None }
+        if u64::try_from(length).is_ok_and(fits) { Self::wanted(request) } else { None }
     }
 
     /// Codes all of it. Takes its time.

@@ -70,6 +70,7 @@ async fn write(served: &Served, request: &HeaderMap, cache: &Cache) -> Response 
     if let Some(ready) = ready(served, request) {
         return ready.map(Reply::into_body);
     }
+    let before = served.forms.bytes();
     let form = served.forms.get_or_make(spelling(served), || form(served));
     if let Some(coding) = coding(&form, served, request)
         && !Tag(form.tag.clone()).is_held(request)
@@ -79,7 +80,9 @@ async fn write(served: &Served, request: &HeaderMap, cache: &Cache) -> Response 
         // Another request may have been faster; the bytes are the same.
         coded(&form, coding).get_or_init(|| made);
     }
-    cache.weigh_again(served.asked.question());
+    if served.forms.bytes() != before {
+        cache.weigh_again(served.asked.question());
+    }
     reply(&form, served, request).expect("the coding was made just now").map(Reply::into_body)
 }
 
