@@ -20,7 +20,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth"]),
     ("aws_lc_rs", &["auth"]),
     ("moka", &["cache", "auth/verified.rs"]),
-    ("mimalloc", &["main.rs"]),
     ("psl", &["auth/provider/place.rs"]),
     ("redis", &["store"]),
     ("backon", &["store/keeper.rs"]),
