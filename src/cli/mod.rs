@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, Loaded};
 use crate::settings::Mistakes;
@@ -113,9 +114,12 @@ fn telemetry(config: &telemetry::Config) -> Result<Telemetry, Failed> {
     })
 }
 
-/// A runtime for the commands that serve.
-fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+/// A runtime for the commands that serve. With one core there is nobody to share the work with, and no need of what sharing
+/// it costs.
+fn runtime() -> Result<Runtime, Failed> {
+    let alone = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let mut builder = if alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build().map_err(|error| {
         terminal::complain(format_args!("cannot start: {error}"));
         Failed::Failure
     })
