@@ -7,6 +7,7 @@
 // The ground floor.
 mod model;
 pub mod clock;
+mod memo;
 mod settings;
 pub mod telemetry;
 mod store;

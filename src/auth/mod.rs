@@ -58,13 +58,14 @@ pub use revocations::{Revocation, Target, TooMany};
 pub use tenant_claim::{NotAClaim, TenantClaim};
 pub use tenant_rules::{RuleFault, TenantRule, TenantRules};
 pub use token_type::TokenType;
+pub use verified::TokenHash;
 
 use crate::clock::Clock;
 use issuer::Issuer;
 use memory::Memory;
 use provider::{KeyClient, Provider, Subscriber};
 use token::Token;
-use verified::{TokenHash, Verified};
+use verified::Verified;
 
 /// Knows the issuers and judges tokens.
 pub struct Authenticator {
@@ -87,6 +88,7 @@ pub struct IssuerStanding {
 }
 
 /// The caller of a remembered token: proof like a `Caller` of one's own, and shared with the memory.
+#[derive(Clone)]
 pub struct Recalled(Arc<Verified>);
 
 impl Recalled {
@@ -184,9 +186,9 @@ impl Authenticator {
 
     /// The same with the keys that are held.
     fn judge(&self, text: &str) -> Result<Caller, Refused<'_>> {
-        let now = self.clock.now();
+        let now = self.now();
         token::in_bounds(text)?;
-        let hash = self.memory.verified.hash(text.as_bytes());
+        let hash = self.hash(text.as_bytes());
         if let Some(verified) = self.remembered(&hash, now) {
             let revoked = verified.is_revoked(&self.memory.revocations);
             return if revoked { Err(Reason::Revoked.into()) } else { Ok(verified.caller.clone()) };
@@ -221,26 +223,48 @@ impl Authenticator {
         Ok(caller)
     }
 
+    /// What a token is known by here, as long as the process lives.
+    pub fn hash(&self, token: &[u8]) -> TokenHash {
+        self.memory.verified.hash(token)
+    }
+
     /// The caller of a token that was verified a moment ago and still counts, found without another look at it. `None`
     /// says nothing: `authenticate` judges.
-    pub fn recall(&self, token: &[u8]) -> Option<Recalled> {
-        let verified = self.remembered(&self.memory.verified.hash(token), self.clock.now())?;
+    pub fn recall(&self, token: &TokenHash, now: Timestamp) -> Option<Recalled> {
+        let verified = self.remembered(token, now)?;
         (!verified.is_revoked(&self.memory.revocations)).then_some(Recalled(verified))
+    }
+
+    /// Whether the token of this caller would be taken again.
+    pub fn counts(&self, recalled: &Recalled, now: Timestamp) -> bool {
+        let Recalled(verified) = recalled;
+        self.verifies_again(verified, now) && !verified.is_revoked(&self.memory.revocations)
     }
 
     /// A token that was verified before, if it would be verified again; it may have been revoked.
     fn remembered(&self, hash: &TokenHash, now: Timestamp) -> Option<Arc<Verified>> {
         let verified = self.memory.verified.get(hash)?;
+        if self.verifies_again(&verified, now) {
+            return Some(verified);
+        }
+        self.memory.verified.forget(hash);
+        None
+    }
+
+    /// Whether a token that was verified before would be again: whether the same keys and settings are in force, and its
+    /// times are what they were.
+    fn verifies_again(&self, verified: &Verified, now: Timestamp) -> bool {
         let issuer = self.issuers.get(verified.caller.issuer());
         let same = issuer.is_some_and(|issuer| issuer.is_in_force(verified.generation));
         // Before its verification, its times have to be looked at again: somebody has set the clock. By a second, as time
         // services do all the time, is no matter.
         let set_back = now.as_second() + 1 < verified.since.as_second();
-        if same && !set_back && now < verified.dies_at {
-            return Some(verified);
-        }
-        self.memory.verified.forget(hash);
-        None
+        same && !set_back && now < verified.dies_at
+    }
+
+    /// The time by which tokens are judged.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Refuses tokens from now on, those that were verified before included.

@@ -3,6 +3,7 @@
 //! An entry counts only for the very policy and key set under which its token was verified, and only until the token
 //! expires. Tokens that were refused are never kept, so what a stranger sends takes no room.
 
+use std::fmt;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +38,13 @@ pub(super) struct Generation {
 /// It is the tag of AES-GCM over no text and the token as its associated data (GMAC), a universal hash: whoever sees neither
 /// the key nor a hash makes two tokens share one in fewer than 2⁹ of 2¹²⁸ attempts, and it costs a third of a SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct TokenHash([u8; 16]);
+pub struct TokenHash([u8; 16]);
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(***)")
+    }
+}
 
 /// The tokens that were verified.
 pub(super) struct VerifiedTokens {

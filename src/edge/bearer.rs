@@ -4,7 +4,7 @@
 use std::fmt;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// What the headers hold.
 #[derive(PartialEq, Eq)]
@@ -40,11 +40,16 @@ pub(super) fn bearer<'a>(headers: &'a HeaderMap, others: &[HeaderName]) -> Beare
 
 /// What `bearer` would take the token from, unread: only who knows a token by all its bytes can do anything with it.
 pub(super) fn unread<'a>(headers: &'a HeaderMap, others: &[HeaderName]) -> Option<&'a [u8]> {
-    let name = [&AUTHORIZATION].into_iter().chain(others).find(|name| headers.contains_key(*name))?;
-    let mut values = headers.get_all(name).iter();
-    let value = values.next().filter(|_| values.next().is_none())?.as_bytes();
-    let bare = value.split_at_checked(SCHEME.len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
-    bare.map(|(_, token)| token).or_else(|| (*name != AUTHORIZATION).then_some(value))
+    for name in [&AUTHORIZATION].into_iter().chain(others) {
+        let mut values = headers.get_all(name).iter();
+        let Some(value) = values.next().map(HeaderValue::as_bytes) else { continue };
+        if values.next().is_some() {
+            return None;
+        }
+        let parts = value.split_at_checked(SCHEME.len()).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(SCHEME));
+        return parts.map(|(_, token)| token).or_else(|| (*name != AUTHORIZATION).then_some(value));
+    }
+    None
 }
 
 const SCHEME: &[u8] = b"bearer ";

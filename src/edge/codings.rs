@@ -89,6 +89,9 @@ impl Coding {
 
     /// The best that the caller takes, unless it would rather have none.
     fn wanted(headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(ACCEPT_ENCODING) {
+            return None;
+        }
         let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
         let items: Vec<_> = lines.flat_map(|line| line.split(',')).filter_map(item).collect();
         let worth = |name: &str| {

@@ -46,11 +46,25 @@ impl Cors {
             .max_age(PREFLIGHT_LASTS)
     }
 
-    /// What an answer to this request says of it.
-    pub(super) fn write(&self, request: &HeaderMap, headers: &mut HeaderMap) {
-        if let Some(origin) = request.get(ORIGIN).filter(|origin| self.origins.contains(origin)) {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    /// What an answer to a request with these headers says of it.
+    pub(super) fn says(&self, request: &HeaderMap) -> Says<'_> {
+        let allowed = request.get(ORIGIN).filter(|origin| self.origins.contains(origin)).cloned();
+        Says { cors: self, allowed }
+    }
+}
+
+/// What an answer says to the page that asked.
+pub(super) struct Says<'a> {
+    cors: &'a Cors,
+    /// The page's origin, if it is one of ours.
+    allowed: Option<HeaderValue>,
+}
+
+impl Says<'_> {
+    pub(super) fn write(self, headers: &mut HeaderMap) {
+        if let Some(origin) = self.allowed {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone());
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.cors.exposed.clone());
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn distribution(
 /// The answer in its form and the coding that the caller wants, made now if nobody had them made before.
 async fn write(served: &Served, request: &HeaderMap, cache: &Cache) -> Response {
     if let Some(ready) = ready(served, request) {
-        return ready.map(Reply::into_body);
+        return ready.response(HeaderMap::new()).map(Reply::into_body);
     }
     let before = served.forms.bytes();
     let form = served.forms.get_or_make(spelling(served), || form(served));
@@ -83,43 +83,71 @@ async fn write(served: &Served, request: &HeaderMap, cache: &Cache) -> Response 
     if served.forms.bytes() != before {
         cache.weigh_again(served.asked.question());
     }
-    reply(&form, served, request).expect("the coding was made just now").map(Reply::into_body)
+    let ready = Ready::of(&form, served, request).expect("the coding was made just now");
+    ready.response(HeaderMap::new()).map(Reply::into_body)
 }
 
-/// The answer with its headers, if its form and coding were made before.
-pub(super) fn ready(served: &Served, request: &HeaderMap) -> Option<http::Response<Reply>> {
-    reply(served.forms.get(spelling(served))?, served, request)
+/// The answer, if its form and coding were made before.
+pub(super) fn ready<'s>(served: &'s Served, request: &HeaderMap) -> Option<Ready<'s>> {
+    Ready::of(served.forms.get(spelling(served))?, served, request)
+}
+
+/// An answer that only has to be written.
+pub(super) struct Ready<'s> {
+    served: &'s Served,
+    tag: HeaderValue,
+    sent: Sent,
+}
+
+/// What of an answer is sent.
+enum Sent {
+    /// All of it, in a coding that the caller wants.
+    Whole(Reply, Option<Coding>),
+    /// The caller holds it.
+    Nothing,
+}
+
+impl<'s> Ready<'s> {
+    fn of(form: &Form, served: &'s Served, request: &HeaderMap) -> Option<Self> {
+        let tag = Tag(form.tag.clone());
+        if tag.is_held(request) {
+            return Some(Self { served, tag: tag.of_not_modified(request), sent: Sent::Nothing });
+        }
+        let coding = coding(form, served, request);
+        let reply = match coding {
+            None => Reply::Held(Some(parts(form, served))),
+            Some(coding) => Reply::of(coded(form, coding).get()?.clone()),
+        };
+        Some(Self { served, tag: tag.header(coding), sent: Sent::Whole(reply, coding) })
+    }
+
+    /// Written into this map, which is empty.
+    pub(super) fn response(self, mut headers: HeaderMap) -> http::Response<Reply> {
+        let Self { served, tag, sent } = self;
+        headers.reserve(MOST_HEADERS);
+        headers.insert(ETAG, tag);
+        headers.insert(AGE, served.freshness.age.as_secs().into());
+        headers.insert(CACHE_CONTROL, cache_control(served));
+        headers.insert(CACHE_STATUS, cache_status(served));
+        let (status, reply) = match sent {
+            Sent::Nothing => (StatusCode::NOT_MODIFIED, Reply::empty()),
+            Sent::Whole(reply, coding) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                if let Some(coding) = coding {
+                    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+                }
+                (StatusCode::OK, reply)
+            }
+        };
+        let mut response = http::Response::new(reply);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
 }
 
 /// With those that come from elsewhere.
 const MOST_HEADERS: usize = 14;
-
-fn reply(form: &Form, served: &Served, request: &HeaderMap) -> Option<http::Response<Reply>> {
-    let mut response = http::Response::new(Reply::empty());
-    response.headers_mut().reserve(MOST_HEADERS);
-    let tag = Tag(form.tag.clone());
-    if tag.is_held(request) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response.headers_mut().insert(ETAG, tag.of_not_modified(request));
-    } else {
-        let coding = coding(form, served, request);
-        *response.body_mut() = match coding {
-            None => Reply::Held(Some(parts(form, served))),
-            Some(coding) => Reply::of(coded(form, coding).get()?.clone()),
-        };
-        let headers = response.headers_mut();
-        headers.insert(ETAG, tag.header(coding));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(coding) = coding {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-        }
-    }
-    let headers = response.headers_mut();
-    headers.insert(AGE, served.freshness.age.as_secs().into());
-    headers.insert(CACHE_CONTROL, cache_control(served));
-    headers.insert(CACHE_STATUS, cache_status(served));
-    Some(response)
-}
 
 /// The caller's words for the question, and whose words they are.
 fn spelling(served: &Served) -> [&str; 3] {

@@ -11,7 +11,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONNECTION, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::admin::Readiness;
@@ -25,6 +26,7 @@ use crate::telemetry::{Access, Attribute, RequestCounts, RequestLabels, Telemetr
 
 pub(super) const LONGEST_PATH: usize = 2048;
 pub(super) const LONGEST_QUERY: usize = 4096;
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// As proxies write it, for want of a status that was sent.
 const HUNG_UP: u16 = 499;
 /// The route of paths that lead nowhere, as the metrics have it.
@@ -55,9 +57,9 @@ impl Front {
     }
 
     /// Where the request stands in its trace.
-    pub(super) fn trace(&self, headers: &HeaderMap, of: &Method, route: &str) -> Trace {
-        let header = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
-        self.telemetry.tracing.request(header, || format!("{} {route}", method(of)))
+    pub(super) fn trace(&self, parent: Option<&HeaderValue>, of: &Method, route: &str) -> Trace {
+        let parent = parent.and_then(|parent| parent.to_str().ok());
+        self.telemetry.tracing.request(parent, || format!("{} {route}", method(of)))
     }
 
     /// While draining, asks the caller to leave. HTTP/2 says it in frames of its own, at the end of the drain.
@@ -88,7 +90,8 @@ struct LogLine {
 
 pub(super) async fn front(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let trace = front.trace(request.headers(), request.method(), route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str));
+    let parent = request.headers().get(TRACEPARENT);
+    let trace = front.trace(parent, request.method(), route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str));
     let trail = Trail::default();
     let line = LogLine {
         request_id: RequestId::of(request.headers()),
@@ -136,6 +139,7 @@ impl LogLine {
             method: &self.method,
             route: self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str),
             trace: &self.trace,
+            at: None,
             took: self.began.elapsed(),
             status: response.map(|response| response.status().as_u16()),
             outcome: if hung_up.is_some() { "hung_up" } else { served },
@@ -155,6 +159,8 @@ pub(super) struct Ended<'a> {
     pub(super) method: &'a Method,
     pub(super) route: &'a str,
     pub(super) trace: &'a Trace,
+    /// When, where that is known.
+    pub(super) at: Option<Timestamp>,
     pub(super) took: Duration,
     /// `None` where the caller hung up.
     pub(super) status: Option<u16>,
@@ -173,6 +179,7 @@ impl Ended<'_> {
     pub(super) fn tell(&self, telemetry: &Telemetry, counts: Option<&OnceLock<RequestCounts>>) {
         let blame = self.blame.map(Blame::label);
         telemetry.log.access(&Access {
+            at: self.at,
             request_id: self.request_id,
             trace_id: self.trace.id().as_deref(),
             method: Some(self.method.as_str()),

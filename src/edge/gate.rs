@@ -82,9 +82,11 @@ fn host(head: &Parts) -> Result<(), &'static str> {
 
 /// Whether this is what nearly every `Host` is, a name or an address and at most a port; `authority` knows the rest.
 fn is_plain(host: &str) -> bool {
-    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+    let colon = host.bytes().position(|byte| byte == b':');
+    let (name, port) = host.split_at(colon.unwrap_or(host.len()));
     let named = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
-    named && !name.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
+    let digits = port.get(1..).unwrap_or("0");
+    named && !name.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok()
 }
 
 const NO_HOST: &str = "Host is not a host and at most a port.";

@@ -9,22 +9,22 @@ use std::sync::Arc;
 use axum::response::IntoResponse as _;
 use http::header::VARY;
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, Method, Response};
 use tokio::time::Instant;
 
 use super::bearer;
 use super::cors::Cors;
 use super::distribution;
-use super::front::{Ended, Front, LONGEST_PATH, LONGEST_QUERY, UnderWay, finish, sign};
+use super::front::{Ended, Front, LONGEST_PATH, LONGEST_QUERY, TRACEPARENT, UnderWay, finish, sign};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
 use super::reply::Reply;
-use super::request_id::RequestId;
+use super::request_id::{RequestId, X_REQUEST_ID};
 use super::router::Varies;
 use super::token_headers::TokenHeaders;
 use super::untaken::Untaken;
-use super::visitor::chosen;
-use crate::pipeline::Pipeline;
+use super::visitor::{SLUICE_TENANT, chosen};
+use crate::pipeline::{Hit, Pipeline};
 use crate::telemetry::Lookup;
 use crate::tenancy::Wanted;
 
@@ -43,22 +43,29 @@ const NOT_MODIFIED: u16 = 304;
 const ROUTE: &str = "/apps/{app}/distribution";
 
 impl Hits {
-    /// The answer, if it is a hit. `None` leaves the request to the routes, which have not missed anything.
-    pub(super) fn answer(&self, request: &Parts) -> Option<Response<Untaken<Reply, Option<UnderWay>>>> {
+    /// The answer, if it is a hit; then it is written into the request's own map of headers. `None` leaves the request to the
+    /// routes, which have not missed anything.
+    pub(super) fn answer(&self, request: &mut Parts) -> Option<Response<Untaken<Reply, Option<UnderWay>>>> {
         let began = Instant::now();
         let headers = &request.headers;
-        let wanted = Wanted { app: Some(app(request)?), tenant: chosen(headers) };
+        let has = Has::of(headers);
+        let wanted = Wanted { app: Some(app(request)?), tenant: if has.tenant { chosen(headers) } else { None } };
         let token = bearer::unread(headers, self.token_headers.names())?;
-        let (recalled, served) = self.pipeline.hit(token, wanted, request.uri.query()?)?;
+        let Hit { recalled, served, at } = self.pipeline.hit(token, wanted, request.uri.query()?)?;
         let ready = distribution::ready(&served, headers)?;
         let under_way = self.front.enter()?;
         // From here on nobody else answers it: so it is counted, and has a span.
-        let trace = self.front.trace(headers, &request.method, ROUTE);
+        let parent = if has.parent { headers.get(TRACEPARENT) } else { None };
+        let trace = self.front.trace(parent, &request.method, ROUTE);
         let tenant = served.grant.tenant();
         let allowance = self.rate_limits.count(Some(tenant), began);
-        let id = RequestId::of(headers);
+        let theirs = if has.id { RequestId::theirs(headers) } else { None };
+        let id = theirs.unwrap_or_else(|| RequestId::new(at.as_millisecond().try_into().unwrap_or_default()));
+        let page = self.cors.as_ref().map(|cors| cors.says(headers));
+        let mut headers = std::mem::take(&mut request.headers);
+        headers.clear();
         let (mut response, problem) = match allowance.wait {
-            None => (ready, None),
+            None => (ready.response(headers), None),
             Some(wait) => {
                 let problem = Problem::rate_limited(wait);
                 (finish(problem.clone().into_response(), &id).map(Reply::Made), Some(problem))
@@ -68,8 +75,8 @@ impl Hits {
         sign(answer, &id);
         allowance.write(answer);
         answer.insert(VARY, self.varies.value(recalled.caller().tenants().are_several()));
-        if let Some(cors) = &self.cors {
-            cors.write(headers, answer);
+        if let Some(page) = page {
+            page.write(answer);
         }
         self.front.takes_leave(request.version, answer);
         let ended = Ended {
@@ -77,6 +84,7 @@ impl Hits {
             method: &request.method,
             route: ROUTE,
             trace: &trace,
+            at: Some(at),
             took: began.elapsed(),
             status: Some(response.status().as_u16()),
             outcome: problem.as_ref().map_or(served.via.label(), Problem::label),
@@ -96,6 +104,24 @@ impl Hits {
             self.front.telemetry.metrics.lookup(Lookup::Hit);
         }
         Some(response.map(|body| Untaken::new(body, Some(under_way))))
+    }
+}
+
+/// Which headers a request has of those that few have: one look at all that came is less than a search for each that did not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Has {
+    tenant: bool,
+    id: bool,
+    parent: bool,
+}
+
+impl Has {
+    fn of(headers: &HeaderMap) -> Self {
+        headers.keys().fold(Self::default(), |has, name| Self {
+            tenant: has.tenant || *name == SLUICE_TENANT,
+            id: has.id || *name == X_REQUEST_ID,
+            parent: has.parent || *name == TRACEPARENT,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -24,6 +25,7 @@ use super::front::UnderWay;
 use super::gate::{self, LARGEST_HEAD};
 use super::handles;
 use super::pace::{Bounds, Overdue, Pace, Turn};
+use super::parts::InParts;
 use super::problem::Problem;
 use super::refuser::Refuser;
 use super::reply::Reply;
@@ -212,10 +214,14 @@ impl Desk {
 
     async fn over_http_1(self: Arc<Self>, stream: impl Stream, pace: Pace, stop: Stop) {
         let wire = Wire::of_heads(stream, pace.clone(), self.refuser.clone());
-        let service = service_fn(|request| self.answer(request, &pace));
+        let service = service_fn(|request| async {
+            let answer = self.answer(request, &pace).await;
+            answer.map(|response| response.map(InParts::new))
+        });
         let mut http = http1::Builder::new();
-        // `pace` counts the time of heads, which hyper would count from the end of the answer before.
-        http.header_read_timeout(None).max_header_size(LARGEST_HEAD).max_buf_size(LARGEST_HEAD);
+        // `pace` counts the time of heads, which hyper would count from the end of the answer before. An answer that is copied
+        // behind its head is sent sooner than one that the kernel is told to gather.
+        http.header_read_timeout(None).max_header_size(LARGEST_HEAD).max_buf_size(LARGEST_HEAD).writev(false);
         let connection = http.serve_connection(TokioIo::new(wire), service);
         watched(connection, http1::Connection::graceful_shutdown, &pace, stop).await;
     }
@@ -269,7 +275,7 @@ where
     let signal = stop.clone();
     let (mut connection, mut stopped, mut timer) =
         (pin!(connection), pin!(stop.called()), pin!(sleep_until(Instant::now())));
-    let (mut leaves, mut listens) = (false, false);
+    let (mut leaves, mut listens, mut rings) = (false, false, false);
     std::future::poll_fn(|cx| {
         loop {
             if let Poll::Ready(result) = connection.as_mut().poll(cx) {
@@ -288,12 +294,16 @@ where
             let look_again = || (Instant::now() + Bounds::SERVED.idle, None);
             let (at, why) = pace.due().map_or_else(look_again, |(at, why)| (at, Some(why)));
             // Each request moves the time on; a timer that rings early is set anew, one set anew each time costs more.
-            let rings_in_time = !timer.is_elapsed() && timer.deadline() <= at;
-            if rings_in_time || at > Instant::now() {
-                if !rings_in_time {
-                    timer.as_mut().reset(at);
-                }
+            let rings_in_time = rings && !timer.is_elapsed() && timer.deadline() <= at;
+            if rings_in_time {
+                return Poll::Pending;
+            }
+            if at > Instant::now() {
+                timer.as_mut().reset(at);
+                // It wakes this task from now on, unless the runtime found that the task has had enough for one turn.
+                let listens_to_us = has_budget_remaining();
                 if timer.as_mut().poll(cx).is_pending() {
+                    rings = listens_to_us;
                     return Poll::Pending;
                 }
                 continue;

@@ -25,6 +25,7 @@ mod metrics;
 mod openapi;
 mod pace;
 mod pages;
+mod parts;
 mod problem;
 mod rate_limit;
 mod refuser;

@@ -4,12 +4,12 @@
 //! asked here, and the crate stays behind this file.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use foldhash::quality::RandomState;
 use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
@@ -162,14 +162,17 @@ impl Allowance {
     /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers): `r` requests are left now, and all of
     /// them again in `t` seconds.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
-        let mut standing = String::with_capacity(LONGEST_STANDING);
         let Bucket { rate, policy, .. } = &*self.bucket;
         let missing = rate.burst.get().saturating_sub(self.remaining);
+        let mut standing = [0; LONGEST_STANDING];
+        let mut rest = standing.as_mut_slice();
         for (words, number) in [("\"tenant\";r=", self.remaining), (";t=", rate.refill(missing))] {
-            standing.push_str(words);
-            standing.push_str(itoa::Buffer::new().format(number));
+            for part in [words, itoa::Buffer::new().format(number)] {
+                rest.write_all(part.as_bytes()).expect("it is as long as two numbers can be");
+            }
         }
-        let standing = HeaderValue::from_maybe_shared(Bytes::from(standing));
+        let length = LONGEST_STANDING - rest.len();
+        let standing = standing.get(..length).and_then(|standing| HeaderValue::from_bytes(standing).ok());
         headers.insert(RATE_LIMIT_POLICY, policy.clone());
         headers.insert(RATE_LIMIT, standing.expect("digits and marks can stand in a header"));
     }

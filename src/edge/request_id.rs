@@ -11,46 +11,49 @@ const LONGEST: usize = 128;
 #[derive(Clone, Debug)]
 pub(super) enum RequestId {
     Theirs(HeaderValue),
-    Ours([u8; Hyphenated::LENGTH]),
+    Ours(Box<str>),
 }
 
 impl RequestId {
+    /// That of a request with these headers, which has just come.
     pub(super) fn of(headers: &HeaderMap) -> Self {
+        let now = || {
+            let (seconds, nanoseconds) = uuid::Timestamp::now(NoContext).to_unix();
+            seconds * 1000 + u64::from(nanoseconds / 1_000_000)
+        };
+        Self::theirs(headers).unwrap_or_else(|| Self::new(now()))
+    }
+
+    /// The caller's own, if it is sane.
+    pub(super) fn theirs(headers: &HeaderMap) -> Option<Self> {
         let sane = |id: &&HeaderValue| {
             (1..=LONGEST).contains(&id.len())
                 && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
-        headers.get(X_REQUEST_ID).filter(sane).map_or_else(Self::new, |theirs| Self::Theirs(theirs.clone()))
+        headers.get(X_REQUEST_ID).filter(sane).cloned().map(Self::Theirs)
     }
 
-    /// A UUID of version 7. Nobody has to be kept from guessing it, so its random part asks the system for nothing, and
-    /// two of one millisecond need no order, so nobody waits for another.
-    fn new() -> Self {
-        let (seconds, nanoseconds) = uuid::Timestamp::now(NoContext).to_unix();
-        let milliseconds = seconds * 1000 + u64::from(nanoseconds / 1_000_000);
+    /// A UUID of version 7, of this time in milliseconds since 1970. Nobody has to be kept from guessing it, so its random
+    /// part asks the system for nothing, and two of one millisecond need no order, so nobody waits for another.
+    pub(super) fn new(milliseconds: u64) -> Self {
         let mut random = [0; 10];
         fastrand::fill(&mut random);
         let id = uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid();
         let mut text = [0; Hyphenated::LENGTH];
-        id.hyphenated().encode_lower(&mut text);
-        Self::Ours(text)
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Theirs(id) => id.as_bytes(),
-            Self::Ours(id) => id,
-        }
+        Self::Ours(Box::from(&*id.hyphenated().encode_lower(&mut text)))
     }
 
     pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(self.as_bytes()).expect("it is of letters, digits and three marks")
+        match self {
+            Self::Theirs(id) => id.to_str().expect("it is of letters, digits and three marks"),
+            Self::Ours(id) => id,
+        }
     }
 
     pub(super) fn header(&self) -> HeaderValue {
         match self {
             Self::Theirs(id) => id.clone(),
-            Self::Ours(id) => HeaderValue::from_bytes(id).expect("digits and dashes can stand in a header"),
+            Self::Ours(id) => HeaderValue::from_str(id).expect("digits and dashes can stand in a header"),
         }
     }
 }

@@ -50,9 +50,13 @@ pub struct Routes {
 
 impl Routes {
     /// The answer to a request that keeps to the rules.
-    pub(super) async fn answer(&self, head: Parts, body: Incoming) -> http::Response<Untaken<Reply, Option<UnderWay>>> {
+    pub(super) async fn answer(
+        &self,
+        mut head: Parts,
+        body: Incoming,
+    ) -> http::Response<Untaken<Reply, Option<UnderWay>>> {
         // What panics here is a defect that the routes may not have; and if they do, they say so to the caller.
-        let hit = self.hits.as_ref().and_then(|hits| catch_unwind(AssertUnwindSafe(|| hits.answer(&head))).ok()?);
+        let hit = self.hits.as_ref().and_then(|hits| catch_unwind(AssertUnwindSafe(|| hits.answer(&mut head))).ok()?);
         if let Some(hit) = hit {
             return hit;
         }

@@ -5,12 +5,15 @@
 
 mod asking;
 mod crew;
+mod hit;
 mod recording;
 mod refusal;
+mod repeats;
 mod replicas;
 mod served;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,11 +24,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::asking::Asking;
 use self::crew::{Cost, Flights, Landed};
+pub use self::hit::Hit;
 use self::recording::Shelf;
 pub use self::refusal::Refusal;
+use self::repeats::Repeats;
 pub use self::served::{Served, Spent, Unserved, Via};
 use crate::audit::{self, Audit};
-use crate::auth::{Authenticator, Caller, Recalled};
+use crate::auth::{Authenticator, Caller};
 use crate::budget::Budget;
 use crate::cache::{Cache, Held, Purge, Sickbed};
 use crate::fleet::Fleet;
@@ -91,11 +96,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// All stages. Cheap to share by `Arc`.
 pub struct Pipeline {
     policy: ArcSwap<Policy>,
+    /// Of the policy: a higher number with each new one.
+    edition: AtomicU64,
     budget: Budget,
     queue: Queue<Asking, Landed>,
     max_wait: Duration,
     telemetry: Telemetry,
     readings: Readings,
+    repeats: Repeats,
     flights: Arc<Flights>,
     /// Purges that the other replicas have not heard of.
     untold: Mutex<Vec<Purge>>,
@@ -124,11 +132,13 @@ impl Pipeline {
         };
         Self {
             policy: ArcSwap::from_pointee(parts.policy),
+            edition: AtomicU64::default(),
             budget: parts.budget,
             queue,
             max_wait,
             telemetry: parts.telemetry,
             readings: Readings::default(),
+            repeats: Repeats::default(),
             flights: Arc::new(flights),
             untold: Mutex::default(),
             behind: Notify::new(),
@@ -141,21 +151,6 @@ impl Pipeline {
             () = self.queue.clone().run(Arc::clone(&self.flights)) => {}
             () = self.mind_the_fleet() => {}
         }
-    }
-
-    /// The answer to a caller whose token was verified a moment ago, to a question whose answer is held and fresh: a hit,
-    /// found without waiting and without a trace. `None` says nothing; `identify` and `answer` do.
-    pub fn hit(&self, token: &[u8], wanted: Wanted<'_>, raw_query: &str) -> Option<(Recalled, Served)> {
-        let policy = self.policy.load();
-        let recalled = policy.authenticator.recall(token)?;
-        let grant = policy.registry.admit(recalled.caller(), wanted).ok()?;
-        let now = self.now();
-        let asked = self.readings.ask(&grant, raw_query, now, &self.flights.rules).ok()?;
-        let held = self.flights.cache.get(asked.question())?;
-        let freshness = held.freshness(now);
-        let Held { answer, forms, .. } = held;
-        let served = Served { grant, asked, answer, forms, freshness, via: Via::Hit, spent: Spent::default() };
-        freshness.is_fresh().then_some((recalled, served))
     }
 
     /// Verifies a token, `None` where the request carried none, and settles on whose behalf the request is made.
@@ -456,6 +451,7 @@ impl Pipeline {
     /// Puts a policy in force for the requests to come. Those under way keep theirs.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
+        self.edition.fetch_add(1, Ordering::SeqCst);
     }
 }
 

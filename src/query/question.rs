@@ -114,9 +114,10 @@ impl Asked {
         &self.question
     }
 
-    /// Whether these words mean the same at any time.
-    pub(super) fn is_lasting(&self) -> bool {
-        self.lasting
+    /// Whether these words, read before, would be read as the same question now: they name no time by `now`, and the clock
+    /// was not set back to before their window.
+    pub fn still_means_the_same(&self, now: Timestamp) -> bool {
+        self.lasting && self.question.window.from() <= Moment::floor(now)
     }
 
     /// `from` as the answer echoes it.

@@ -1,12 +1,16 @@
 //! The one line of each request, written by hand: of all that is logged, only this comes with every held answer.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::stamp::Stamp;
 
-/// What the line of a request tells, in the words of the log. What is not known is left out.
+/// What the line of a request tells, in the words of the log. What is not known is left out. All but the tenant and the app
+/// are visible ASCII without a quote and a backslash.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Access<'a> {
+    /// The time of the line; `None` for the time at which it is written.
+    pub at: Option<Timestamp>,
     /// Under which the request can be found again.
     pub request_id: &'a str,
     /// In 32 hexadecimal digits, where the request belongs to a trace.
@@ -78,15 +82,15 @@ impl Access<'_> {
     /// Appends the line that the JSON formatter would make of the event, to the byte.
     pub(super) fn write(&self, line: &mut Vec<u8>, stamp: &mut Stamp) {
         line.extend_from_slice(b"{\"timestamp\":\"");
-        stamp.write(line);
+        stamp.write(line, self.at);
         line.extend_from_slice(b"\",\"level\":\"INFO\",\"message\":\"request\"");
-        word(line, b",\"request_id\":", Some(self.request_id));
-        word(line, b",\"trace_id\":", self.trace_id);
-        word(line, b",\"method\":", self.method);
-        word(line, b",\"route\":", Some(self.route));
+        plain(line, b",\"request_id\":", Some(self.request_id));
+        plain(line, b",\"trace_id\":", self.trace_id);
+        plain(line, b",\"method\":", self.method);
+        plain(line, b",\"route\":", Some(self.route));
         member(line, b",\"status\":", self.status);
-        word(line, b",\"outcome\":", Some(self.outcome));
-        word(line, b",\"blame\":", self.blame);
+        plain(line, b",\"outcome\":", Some(self.outcome));
+        plain(line, b",\"blame\":", self.blame);
         word(line, b",\"tenant\":", self.tenant);
         word(line, b",\"app\":", self.app);
         member(line, b",\"wait_ms\":", self.wait_ms);
@@ -96,18 +100,24 @@ impl Access<'_> {
     }
 }
 
-/// The most frequent members, most often of letters and marks that need no escape.
+/// A member whose words are ours, or were looked at: they need no escape.
+fn plain(line: &mut Vec<u8>, name: &[u8], value: Option<&str>) {
+    let Some(value) = value else { return };
+    debug_assert!(is_plain(value), "{value}");
+    line.extend_from_slice(name);
+    line.push(b'"');
+    line.extend_from_slice(value.as_bytes());
+    line.push(b'"');
+}
+
+/// A member whose words are somebody's, and most often plain all the same.
 fn word(line: &mut Vec<u8>, name: &[u8], value: Option<&str>) {
-    let plain = |value: &str| value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
-    match value {
-        Some(value) if plain(value) => {
-            line.extend_from_slice(name);
-            line.push(b'"');
-            line.extend_from_slice(value.as_bytes());
-            line.push(b'"');
-        }
-        value => member(line, name, value),
-    }
+    if value.is_none_or(is_plain) { plain(line, name, value) } else { member(line, name, value) }
+}
+
+/// Whether JSON has it as it stands.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 fn member(line: &mut Vec<u8>, name: &[u8], value: Option<impl Serialize>) {

@@ -58,6 +58,7 @@ fn same_both_ways(access: &Access<'_>) {
 #[test]
 fn a_line_is_what_the_formatter_makes_of_the_event() {
     let whole = Access {
+        at: None,
         request_id: "01890a5d",
         trace_id: Some("0af7651916cd43dd8448eb211c80319c"),
         method: Some("GET"),
@@ -102,20 +103,32 @@ fn the_filter_decides_as_it_does_of_the_event() {
     }
 }
 
+#[test]
+fn a_time_that_is_known_is_that_of_the_line() {
+    let at = "2026-07-01T09:30:59.000042Z".parse().ok();
+    let line = written(&Access { at, ..Access::default() });
+    assert!(line.starts_with("{\"timestamp\":\"2026-07-01T09:30:59.000042Z\","), "{line}");
+}
+
+/// Visible ASCII and spaces, without the two that JSON escapes.
+const PLAIN: &str = "[ -!#-\\[\\]-~]*";
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_text_is_written_as_the_formatter_writes_it(
-        texts in proptest::array::uniform3(any::<String>()),
-        known in proptest::array::uniform5(option::of(any::<String>())),
+        ours in proptest::array::uniform3(PLAIN),
+        known in proptest::array::uniform3(option::of(PLAIN)),
+        theirs in proptest::array::uniform2(option::of(any::<String>())),
         numbers in (option::of(any::<u16>()), option::of(any::<u64>()), option::of(any::<u32>()), any::<u64>()),
     ) {
-        let [request_id, route, outcome] = texts.each_ref().map(String::as_str);
-        let [trace_id, method, blame, tenant, app] = known.each_ref().map(Option::as_deref);
+        let [request_id, route, outcome] = ours.each_ref().map(String::as_str);
+        let [trace_id, method, blame] = known.each_ref().map(Option::as_deref);
+        let [tenant, app] = theirs.each_ref().map(Option::as_deref);
         let (status, wait_ms, calls, took_ms) = numbers;
         same_both_ways(&Access {
-            request_id, trace_id, method, route, status, outcome, blame, tenant, app, wait_ms, calls, took_ms,
+            at: None, request_id, trace_id, method, route, status, outcome, blame, tenant, app, wait_ms, calls, took_ms,
         });
     }
 }

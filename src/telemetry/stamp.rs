@@ -22,9 +22,9 @@ impl Stamp {
         Self { clock, second: 0, words: Vec::new() }
     }
 
-    /// Appends the time now.
-    pub(super) fn write(&mut self, line: &mut Vec<u8>) {
-        let now = self.clock.now().as_microsecond();
+    /// Appends this time, or the time now.
+    pub(super) fn write(&mut self, line: &mut Vec<u8>, at: Option<Timestamp>) {
+        let now = at.unwrap_or_else(|| self.clock.now()).as_microsecond();
         let (second, mut fraction) = (now.div_euclid(MICROSECONDS), now.rem_euclid(MICROSECONDS));
         if second != self.second || self.words.is_empty() {
             self.second = second;
@@ -54,7 +54,7 @@ mod tests {
         for moment in moments {
             stamp.clock = Clock::fixed(moment.parse().unwrap());
             told.clear();
-            stamp.write(&mut told);
+            stamp.write(&mut told, None);
             assert_eq!(String::from_utf8_lossy(&told), moment);
         }
     }

@@ -62,9 +62,9 @@ impl Tracing {
         Ok(Self { collector: Some(Collector { tracer, provider, fates }) })
     }
 
-    /// A request that came with these headers.
-    pub fn request(&self, header: impl Fn(&str) -> Option<String>, name: impl FnOnce() -> String) -> Trace {
-        let parent = extracted(&header);
+    /// A request that came with this `traceparent`.
+    pub fn request(&self, parent: Option<&str>, name: impl FnOnce() -> String) -> Trace {
+        let parent = parent.and_then(extracted);
         match &self.collector {
             None => Trace(parent),
             Some(collector) => collector.span(name(), SpanKind::Server, &parent.unwrap_or_default()),
@@ -134,12 +134,12 @@ impl Trace {
     }
 }
 
-/// The header, read beforehand: the library borrows what it is shown.
-struct Shown(String);
+/// The header, as the library wants it shown.
+struct Shown<'a>(&'a str);
 
-impl Extractor for Shown {
+impl Extractor for Shown<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        (key == "traceparent").then_some(&self.0)
+        (key == "traceparent").then_some(self.0)
     }
 
     fn keys(&self) -> Vec<&str> {
@@ -147,10 +147,9 @@ impl Extractor for Shown {
     }
 }
 
-/// The caller's context; `None` where there is none or it is not one.
-fn extracted(header: impl Fn(&str) -> Option<String>) -> Option<Context> {
-    let shown = Shown(header("traceparent")?);
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &shown);
+/// The caller's context; `None` where it is not one.
+fn extracted(traceparent: &str) -> Option<Context> {
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &Shown(traceparent));
     context.span().span_context().is_valid().then_some(context)
 }
 

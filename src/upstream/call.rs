@@ -105,7 +105,12 @@ impl Upstream {
 
     /// The time, by the vendor's clock where ours was found wrong: what it decides, it decides by that one.
     pub fn now(&self) -> Timestamp {
-        self.skew.correct(self.clock.now())
+        self.time(self.clock.now())
+    }
+
+    /// The same where our clock shows this.
+    pub fn time(&self, ours: Timestamp) -> Timestamp {
+        self.skew.correct(ours)
     }
 
     /// The longest a call may take.

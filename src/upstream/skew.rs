@@ -37,8 +37,10 @@ impl Skew {
 
     /// What the vendor's clock shows.
     pub(super) fn correct(&self, now: Timestamp) -> Timestamp {
-        let skew = SignedDuration::from_secs(self.seconds());
-        now.checked_add(skew).unwrap_or(now)
+        match self.seconds() {
+            0 => now,
+            seconds => now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(now),
+        }
     }
 }
 
