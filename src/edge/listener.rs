@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -65,6 +65,17 @@ struct Desk {
     routes: Routes,
     tls: Option<Tls>,
     refuser: Refuser,
+}
+
+/// An answer on its way out.
+type Answer = Response<Untaken<Untaken<Reply, Option<UnderWay>>, Turn>>;
+
+/// What comes of a request.
+enum Begun {
+    /// It is answered.
+    Answered(Answer),
+    /// It is led through the routes, which may take their time.
+    Led(Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
 
 /// h2 refuses larger ones by itself, without a body: `gate` is stricter, so that up to here the refusal is a problem.
@@ -214,9 +225,9 @@ impl Desk {
 
     async fn over_http_1(self: Arc<Self>, stream: impl Stream, pace: Pace, stop: Stop) {
         let wire = Wire::of_heads(stream, pace.clone(), self.refuser.clone());
-        let service = service_fn(|request| async {
-            let answer = self.answer(request, &pace).await;
-            answer.map(|response| response.map(InParts::new))
+        let service = service_fn(|request| {
+            let begun = self.begin(request, &pace);
+            async { Ok::<_, Infallible>(begun.answer().await.map(InParts::new)) }
         });
         let mut http = http1::Builder::new();
         // `pace` counts the time of heads, which hyper would count from the end of the answer before. An answer that is copied
@@ -230,8 +241,8 @@ impl Desk {
         let wire = Wire::of_frames(stream, pace.clone());
         let turns = pace.clone();
         let service = service_fn(move |request| {
-            let (desk, pace) = (Arc::clone(&self), turns.clone());
-            async move { desk.answer(request, &pace).await }
+            let begun = self.begin(request, &turns);
+            async { Ok::<_, Infallible>(begun.answer().await) }
         });
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
@@ -246,24 +257,44 @@ impl Desk {
         watched(connection, http2::Connection::graceful_shutdown, &pace, stop).await;
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        pace: &Pace,
-    ) -> Result<http::Response<Untaken<Untaken<Reply, Option<UnderWay>>, Turn>>, Infallible> {
-        let (head, body) = request.into_parts();
+    /// Answers what can be answered at once, which lets go of the request before hyper looks for the next one on the
+    /// connection: what a request was read into is read into again then, and is allocated anew while anything holds it.
+    fn begin(self: &Arc<Self>, request: Request<Incoming>, pace: &Pace) -> Begun {
+        let (mut head, body) = request.into_parts();
         let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
         let turn = pace.begin(has_body);
-        let response = if let Some(problem) = gate::broken_rule(&head, has_body) {
-            self.refuser.refuse(problem, &head).map(|body| Untaken::new(Reply::Made(body), None))
-        } else {
-            let mut response = self.routes.answer(head, body).await;
+        if let Some(problem) = gate::broken_rule(&head, has_body) {
+            let refusal = self.refuser.refuse(problem, &head).map(|body| Untaken::new(Reply::Made(body), None));
+            return Begun::Answered(turn.answered(refusal));
+        }
+        if let Some(hit) = self.routes.hit(&mut head) {
+            return Begun::Answered(turn.answered(hit));
+        }
+        let desk = Arc::clone(self);
+        Begun::Led(Box::pin(async move {
+            let mut response = desk.routes.answer(head, body).await;
             if has_body {
                 gate::closes(&mut response, version);
             }
-            response
-        };
-        Ok(response.map(|body| Untaken::new(body, turn.answers())))
+            turn.answered(response)
+        }))
+    }
+}
+
+impl Turn {
+    /// The answer, which lasts until it is taken.
+    fn answered(self, response: Response<Untaken<Reply, Option<UnderWay>>>) -> Answer {
+        let turn = self.answers();
+        response.map(|body| Untaken::new(body, turn))
+    }
+}
+
+impl Begun {
+    async fn answer(self) -> Answer {
+        match self {
+            Self::Answered(answer) => answer,
+            Self::Led(answer) => answer.await,
+        }
     }
 }
 

@@ -57,9 +57,12 @@ pub(super) enum Overdue {
 
 /// Where one connection stands. Cloning shares it.
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub(super) struct Pace(Arc<Course>);
+
+#[derive(Debug)]
+struct Course {
     bounds: Bounds,
-    state: Arc<Mutex<State>>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug)]
@@ -107,11 +110,11 @@ impl Pace {
             answered: 0,
             given_up: 0,
         };
-        Self { bounds, state: Arc::new(Mutex::new(state)) }
+        Self(Arc::new(Course { bounds, state: Mutex::new(state) }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes came that may be those of a head.
@@ -159,25 +162,26 @@ impl Pace {
     pub(super) fn leaves(&self) {
         let mut state = self.state();
         state.leaves = true;
-        state.idle_until = Instant::now() + self.bounds.farewell;
+        state.idle_until = Instant::now() + self.0.bounds.farewell;
     }
 
     /// When patience ends and with what, as it stands now; `None` while it is on us.
     pub(super) fn due(&self) -> Option<(Instant, Overdue)> {
         let state = self.state();
         // Once told to leave, what is waited for beside them may end; only who goes on all the same is cut.
-        let most = if state.leaves { self.bounds.given_up * 2 } else { self.bounds.given_up };
+        let most = if state.leaves { self.0.bounds.given_up * 2 } else { self.0.bounds.given_up };
         if state.given_up > most && state.given_up > state.answered {
             return Some((Instant::now(), Overdue::GivenUp));
         }
-        let stall = state.blocked_since.map(|since| (since + self.bounds.stall, Overdue::Stall));
-        let answer = state.answering.front().map(|(_, since)| (*since + self.bounds.answer, Overdue::Answer));
+        let stall = state.blocked_since.map(|since| (since + self.0.bounds.stall, Overdue::Stall));
+        let answer = state.answering.front().map(|(_, since)| (*since + self.0.bounds.answer, Overdue::Answer));
         // The last words may still have to be taken.
-        let last_words = if state.leaves && state.blocked_since.is_some() { self.bounds.stall } else { Duration::ZERO };
+        let last_words =
+            if state.leaves && state.blocked_since.is_some() { self.0.bounds.stall } else { Duration::ZERO };
         let quiet = state.is_quiet().then(|| match state.head_since {
             // The first head has to be whole while the connection is new, however late it began.
-            Some(since) if state.is_new() => ((since + self.bounds.head).min(state.idle_until), Overdue::Head),
-            Some(since) => (since + self.bounds.head, Overdue::Head),
+            Some(since) if state.is_new() => ((since + self.0.bounds.head).min(state.idle_until), Overdue::Head),
+            Some(since) => (since + self.0.bounds.head, Overdue::Head),
             None => (state.idle_until + last_words, Overdue::Idle),
         });
         [stall, answer, quiet].into_iter().flatten().min_by_key(|(at, _)| *at)
@@ -220,7 +224,7 @@ impl Drop for Turn {
             state.given_up += 1;
         }
         if state.is_quiet() {
-            let Bounds { idle, farewell, .. } = self.pace.bounds;
+            let Bounds { idle, farewell, .. } = self.pace.0.bounds;
             state.idle_until = Instant::now() + if state.leaves { farewell } else { idle };
         }
     }

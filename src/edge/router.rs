@@ -49,17 +49,15 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The answer to a request that keeps to the rules.
-    pub(super) async fn answer(
-        &self,
-        mut head: Parts,
-        body: Incoming,
-    ) -> http::Response<Untaken<Reply, Option<UnderWay>>> {
+    /// The answer to a request that keeps to the rules, if it is a hit.
+    pub(super) fn hit(&self, head: &mut Parts) -> Option<http::Response<Untaken<Reply, Option<UnderWay>>>> {
+        let hits = self.hits.as_ref()?;
         // What panics here is a defect that the routes may not have; and if they do, they say so to the caller.
-        let hit = self.hits.as_ref().and_then(|hits| catch_unwind(AssertUnwindSafe(|| hits.answer(&mut head))).ok()?);
-        if let Some(hit) = hit {
-            return hit;
-        }
+        catch_unwind(AssertUnwindSafe(|| hits.answer(head))).ok()?
+    }
+
+    /// The answer to any request that keeps to the rules.
+    pub(super) async fn answer(&self, head: Parts, body: Incoming) -> http::Response<Untaken<Reply, Option<UnderWay>>> {
         let request = Request::from_parts(head, Body::new(body));
         let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         response.map(|body| Untaken::new(Reply::Made(body), None))

@@ -43,6 +43,8 @@ struct Repeat {
 /// Some ten megabytes when all are taken; what has longer words than most is not kept.
 const PLACES: usize = 32_768;
 const LONGEST: usize = 512;
+/// How often one takes the place of another that may come again, too.
+const ONE_IN_EIGHT: u8 = 32;
 
 impl Repeats {
     /// What these words came to, if they were asked a moment ago. Whether the token still counts is to be looked at.
@@ -57,9 +59,14 @@ impl Repeats {
         let Words { edition, token, wanted: Wanted { app, tenant }, raw_query } = words;
         let (app, length) = (app.unwrap_or_default(), tenant.unwrap_or_default().len() + raw_query.len());
         if meant.asked.still_means_the_same(now) && length + app.len() <= LONGEST {
+            let place = self.0.place(words.key());
+            // Where many callers take turns in one place, each change of it would be for nothing.
+            if place.load().as_deref().is_some_and(|known| known.edition == edition) && fastrand::u8(..) >= ONE_IN_EIGHT
+            {
+                return;
+            }
             let (app, tenant, raw_query) = (app.into(), tenant.map(Box::from), raw_query.into());
-            let repeat = Repeat { edition, token, app, tenant, raw_query, meant: meant.clone() };
-            self.0.place(words.key()).store(Some(Arc::new(repeat)));
+            place.store(Some(Arc::new(Repeat { edition, token, app, tenant, raw_query, meant: meant.clone() })));
         }
     }
 }
