@@ -23,6 +23,7 @@ mod fleet;
 mod load;
 mod audit;
 
+mod budget;
 mod clocks;
 mod connections;
 mod crashes;
@@ -39,7 +40,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// Waits until no other test of this binary is under way. Each takes this first and holds it to its end.
+/// Waits until no other test of this binary is under way. Each takes this first and holds it to its end, but for one that
+/// takes minutes and little else.
 async fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().await
 }
