@@ -19,6 +19,11 @@ impl<T> Memo<T> {
         Self { places: (0..places).map(|_| ArcSwapOption::empty()).collect(), hasher: RandomState::default() }
     }
 
+    /// Empties all places.
+    pub fn clear(&self) {
+        self.places.iter().for_each(|place| place.store(None));
+    }
+
     /// Where this key leads.
     pub fn place(&self, key: impl Hash) -> &ArcSwapOption<T> {
         let hash = self.hasher.hash_one(key);

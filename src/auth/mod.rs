@@ -37,7 +37,7 @@ mod verified;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -95,6 +95,23 @@ impl Recalled {
     /// Who it is.
     pub fn caller(&self) -> &Caller {
         &self.0.caller
+    }
+}
+
+/// A remembered token, for as long as it is remembered.
+pub struct Known(Weak<Verified>);
+
+impl Known {
+    /// Whether it is remembered, and has not expired.
+    pub fn lives(&self, now: Timestamp) -> bool {
+        self.0.upgrade().is_some_and(|verified| now < verified.dies_at)
+    }
+}
+
+impl Recalled {
+    /// What finds it again.
+    pub fn known(&self) -> Known {
+        Known(Arc::downgrade(&self.0))
     }
 }
 
@@ -235,10 +252,11 @@ impl Authenticator {
         (!verified.is_revoked(&self.memory.revocations)).then_some(Recalled(verified))
     }
 
-    /// Whether the token of this caller would be taken again.
-    pub fn counts(&self, recalled: &Recalled, now: Timestamp) -> bool {
-        let Recalled(verified) = recalled;
-        self.verifies_again(verified, now) && !verified.is_revoked(&self.memory.revocations)
+    /// The same for a token that was recalled before.
+    pub fn recall_known(&self, Known(token): &Known, now: Timestamp) -> Option<Recalled> {
+        let verified = token.upgrade()?;
+        let counts = self.verifies_again(&verified, now) && !verified.is_revoked(&self.memory.revocations);
+        counts.then_some(Recalled(verified))
     }
 
     /// A token that was verified before, if it would be verified again; it may have been revoked.
@@ -308,6 +326,12 @@ impl Authenticator {
     fn issuer_of(&self, token: &Token<'_>) -> Result<&Issuer, Reason> {
         let name = token.claims.get("iss").and_then(Value::as_str).ok_or(Reason::IssuerMissing)?;
         self.issuers.get(name).map(|issuer| &**issuer).ok_or(Reason::IssuerUnknown)
+    }
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Known(***)")
     }
 }
 

@@ -36,7 +36,7 @@ impl Cors {
         (!origins.is_empty()).then(|| Self { origins: origins.to_vec(), exposed })
     }
 
-    /// What answers preflights, and adds to every other answer what `write` adds.
+    /// What answers preflights, and adds to every other answer what `says` has it say.
     pub(super) fn layer(&self) -> CorsLayer {
         CorsLayer::new()
             .allow_origin(self.origins.clone())

@@ -25,7 +25,6 @@ use super::front::UnderWay;
 use super::gate::{self, LARGEST_HEAD};
 use super::handles;
 use super::pace::{Bounds, Overdue, Pace, Turn};
-use super::parts::InParts;
 use super::problem::Problem;
 use super::refuser::Refuser;
 use super::reply::Reply;
@@ -227,12 +226,11 @@ impl Desk {
         let wire = Wire::of_heads(stream, pace.clone(), self.refuser.clone());
         let service = service_fn(|request| {
             let begun = self.begin(request, &pace);
-            async { Ok::<_, Infallible>(begun.answer().await.map(InParts::new)) }
+            async { Ok::<_, Infallible>(begun.answer().await) }
         });
         let mut http = http1::Builder::new();
-        // `pace` counts the time of heads, which hyper would count from the end of the answer before. An answer that is copied
-        // behind its head is sent sooner than one that the kernel is told to gather.
-        http.header_read_timeout(None).max_header_size(LARGEST_HEAD).max_buf_size(LARGEST_HEAD).writev(false);
+        // `pace` counts the time of heads, which hyper would count from the end of the answer before.
+        http.header_read_timeout(None).max_header_size(LARGEST_HEAD).max_buf_size(LARGEST_HEAD);
         let connection = http.serve_connection(TokioIo::new(wire), service);
         watched(connection, http1::Connection::graceful_shutdown, &pace, stop).await;
     }
@@ -259,34 +257,38 @@ impl Desk {
 
     /// Answers what can be answered at once, which lets go of the request before hyper looks for the next one on the
     /// connection: what a request was read into is read into again then, and is allocated anew while anything holds it.
+    ///
+    /// A caller who has gone by then, and whose end hyper has yet to see, is answered all the same, and counted so.
     fn begin(self: &Arc<Self>, request: Request<Incoming>, pace: &Pace) -> Begun {
         let (mut head, body) = request.into_parts();
         let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
         let turn = pace.begin(has_body);
-        if let Some(problem) = gate::broken_rule(&head, has_body) {
-            let refusal = self.refuser.refuse(problem, &head).map(|body| Untaken::new(Reply::Made(body), None));
-            return Begun::Answered(turn.answered(refusal));
-        }
-        if let Some(hit) = self.routes.hit(&mut head) {
-            return Begun::Answered(turn.answered(hit));
-        }
-        let desk = Arc::clone(self);
-        Begun::Led(Box::pin(async move {
-            let mut response = desk.routes.answer(head, body).await;
-            if has_body {
-                gate::closes(&mut response, version);
+        let at_once = match gate::broken_rule(&head, has_body) {
+            Some(problem) => Err(problem),
+            None => self.routes.hit(&mut head),
+        };
+        let answer = match at_once {
+            Ok(Some(hit)) => hit,
+            Err(problem) => self.refuser.refuse(problem, &head).map(|body| Untaken::new(Reply::Made(body), None)),
+            Ok(None) => {
+                let desk = Arc::clone(self);
+                return Begun::Led(Box::pin(async move {
+                    let mut response = desk.routes.answer(head, body).await;
+                    if has_body {
+                        gate::closes(&mut response, version);
+                    }
+                    until_taken(response, turn)
+                }));
             }
-            turn.answered(response)
-        }))
+        };
+        Begun::Answered(until_taken(answer, turn))
     }
 }
 
-impl Turn {
-    /// The answer, which lasts until it is taken.
-    fn answered(self, response: Response<Untaken<Reply, Option<UnderWay>>>) -> Answer {
-        let turn = self.answers();
-        response.map(|body| Untaken::new(body, turn))
-    }
+/// The answer with its turn, which lasts until it is taken.
+fn until_taken(response: Response<Untaken<Reply, Option<UnderWay>>>, turn: Turn) -> Answer {
+    let turn = turn.answers();
+    response.map(|body| Untaken::new(body, turn))
 }
 
 impl Begun {

@@ -25,7 +25,6 @@ mod metrics;
 mod openapi;
 mod pace;
 mod pages;
-mod parts;
 mod problem;
 mod rate_limit;
 mod refuser;

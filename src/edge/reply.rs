@@ -8,7 +8,7 @@ use bytes::buf::Chain;
 use bytes::{Buf as _, Bytes};
 use hyper::body::{Frame, SizeHint};
 
-/// Bytes that leave in one go, without being put together before.
+/// Bytes that leave one after the other, without being put together here.
 pub(super) type Pieces = Chain<Bytes, Chain<Bytes, Bytes>>;
 
 /// A body on its way out.

@@ -49,11 +49,14 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The answer to a request that keeps to the rules, if it is a hit.
-    pub(super) fn hit(&self, head: &mut Parts) -> Option<http::Response<Untaken<Reply, Option<UnderWay>>>> {
-        let hits = self.hits.as_ref()?;
-        // What panics here is a defect that the routes may not have; and if they do, they say so to the caller.
-        catch_unwind(AssertUnwindSafe(|| hits.answer(head))).ok()?
+    /// The answer to a request that keeps to the rules, if it is a hit. A panic is a defect, told like any other problem: by
+    /// then the request may have lost its headers, so that the routes cannot answer it any more.
+    pub(super) fn hit(
+        &self,
+        head: &mut Parts,
+    ) -> Result<Option<http::Response<Untaken<Reply, Option<UnderWay>>>>, Problem> {
+        let Some(hits) = &self.hits else { return Ok(None) };
+        catch_unwind(AssertUnwindSafe(|| hits.answer(head))).map_err(|_| Problem::internal())
     }
 
     /// The answer to any request that keeps to the rules.

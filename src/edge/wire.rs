@@ -1,6 +1,7 @@
 //! What HTTP/1 and HTTP/2 are spoken over: tells the pace what passes, writes a problem where hyper would refuse without a
 //! body, and closes so that the last words are read.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -34,6 +35,13 @@ struct Linger {
     until: Option<Pin<Box<Sleep>>>,
 }
 
+thread_local! {
+    /// Where a thread joins what is written together. To copy an answer costs less than to have the kernel gather its pieces.
+    static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The longest that is joined: a head and an answer of some two hundred countries.
+const MOST_JOINED: usize = 32 * 1024;
 const LINGER_FOR: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1 << 20;
 /// hyper's own refusal is a status, a length of zero, a date and perhaps `connection`.
@@ -127,7 +135,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         {
             return Poll::Ready(Ok(only.len()));
         }
-        self.told(|stream, _| stream.poll_write_vectored(cx, words))
+        let length: usize = words.iter().map(|part| part.len()).sum();
+        if self.heads.is_none() || length > MOST_JOINED {
+            return self.told(|stream, _| stream.poll_write_vectored(cx, words));
+        }
+        JOINED.with_borrow_mut(|joined| {
+            joined.clear();
+            words.iter().for_each(|part| joined.extend_from_slice(part));
+            self.told(|stream, _| stream.poll_write(cx, joined))
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -13,7 +13,6 @@ mod replicas;
 mod served;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -96,8 +95,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// All stages. Cheap to share by `Arc`.
 pub struct Pipeline {
     policy: ArcSwap<Policy>,
-    /// Of the policy: a higher number with each new one.
-    edition: AtomicU64,
     budget: Budget,
     queue: Queue<Asking, Landed>,
     max_wait: Duration,
@@ -132,7 +129,6 @@ impl Pipeline {
         };
         Self {
             policy: ArcSwap::from_pointee(parts.policy),
-            edition: AtomicU64::default(),
             budget: parts.budget,
             queue,
             max_wait,
@@ -451,7 +447,7 @@ impl Pipeline {
     /// Puts a policy in force for the requests to come. Those under way keep theirs.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
-        self.edition.fetch_add(1, Ordering::SeqCst);
+        self.repeats.clear();
     }
 }
 

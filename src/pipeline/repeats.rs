@@ -1,11 +1,15 @@
 //! Requests that are made again: the same token and the same words, under the same policy, are the same caller with the same
 //! grant and the same question. So a hit finds all three in one look.
+//!
+//! It keeps nobody: a policy that was replaced and a token that is remembered no more go, and what was kept for them is as good
+//! as nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use jiff::Timestamp;
 
-use crate::auth::{Recalled, TokenHash};
+use super::Policy;
+use crate::auth::{Known, Recalled, TokenHash};
 use crate::memo::Memo;
 use crate::query::Asked;
 use crate::tenancy::{Grant, Wanted};
@@ -14,10 +18,10 @@ use crate::tenancy::{Grant, Wanted};
 #[derive(Debug)]
 pub(super) struct Repeats(Memo<Repeat>);
 
-/// A request's own words, and the edition of the policy by which they are understood.
+/// A request's own words, and the policy by which they are understood.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'r> {
-    pub(super) edition: u64,
+    pub(super) policy: &'r Arc<Policy>,
     pub(super) token: TokenHash,
     pub(super) wanted: Wanted<'r>,
     pub(super) raw_query: &'r str,
@@ -32,48 +36,71 @@ pub(super) struct Meant {
 }
 
 struct Repeat {
-    edition: u64,
+    policy: Weak<Policy>,
     token: TokenHash,
     app: Box<str>,
     tenant: Option<Box<str>>,
     raw_query: Box<str>,
-    meant: Meant,
+    caller: Known,
+    grant: Grant,
+    asked: Arc<Asked>,
 }
 
-/// Some ten megabytes when all are taken; what has longer words than most is not kept.
+/// Some ten megabytes when all are taken by words of the usual length; what has longer ones than most is not kept.
 const PLACES: usize = 32_768;
 const LONGEST: usize = 512;
 /// How often one takes the place of another that may come again, too.
 const ONE_IN_EIGHT: u8 = 32;
 
 impl Repeats {
-    /// What these words came to, if they were asked a moment ago. Whether the token still counts is to be looked at.
-    pub(super) fn find(&self, words: Words<'_>, now: Timestamp) -> Option<Meant> {
+    fn new(places: usize) -> Self {
+        Self(Memo::new(places))
+    }
+
+    /// What these words came to, if they were asked a moment ago and the token still counts.
+    pub(super) fn find(&self, words: Words<'_>, at: Timestamp, now: Timestamp) -> Option<Meant> {
         let place = self.0.place(words.key()).load();
-        let known = place.as_deref().filter(|known| known.is_of(words))?;
-        known.meant.asked.still_means_the_same(now).then(|| known.meant.clone())
+        let repeat = place.as_deref().filter(|repeat| repeat.is_of(words) && repeat.asked.still_means_the_same(now))?;
+        let recalled = words.policy.authenticator.recall_known(&repeat.caller, at)?;
+        Some(Meant { recalled, grant: repeat.grant.clone(), asked: Arc::clone(&repeat.asked) })
     }
 
     /// Keeps what they came to.
-    pub(super) fn keep(&self, words: Words<'_>, now: Timestamp, meant: &Meant) {
-        let Words { edition, token, wanted: Wanted { app, tenant }, raw_query } = words;
+    pub(super) fn keep(&self, words: Words<'_>, at: Timestamp, now: Timestamp, meant: &Meant) {
+        let Words { policy, token, wanted: Wanted { app, tenant }, raw_query } = words;
         let (app, length) = (app.unwrap_or_default(), tenant.unwrap_or_default().len() + raw_query.len());
-        if meant.asked.still_means_the_same(now) && length + app.len() <= LONGEST {
-            let place = self.0.place(words.key());
-            // Where many callers take turns in one place, each change of it would be for nothing.
-            if place.load().as_deref().is_some_and(|known| known.edition == edition) && fastrand::u8(..) >= ONE_IN_EIGHT
-            {
-                return;
-            }
-            let (app, tenant, raw_query) = (app.into(), tenant.map(Box::from), raw_query.into());
-            place.store(Some(Arc::new(Repeat { edition, token, app, tenant, raw_query, meant: meant.clone() })));
+        let Meant { recalled, grant, asked } = meant;
+        if !asked.still_means_the_same(now) || length + app.len() > LONGEST {
+            return;
         }
+        let place = self.0.place(words.key());
+        // Where many callers take turns in one place, each change of it would be for nothing.
+        let another =
+            place.load().as_deref().is_some_and(|repeat| !repeat.is_of(words) && repeat.may_come_again(policy, at));
+        if another && fastrand::u8(..) >= ONE_IN_EIGHT {
+            return;
+        }
+        place.store(Some(Arc::new(Repeat {
+            policy: Arc::downgrade(policy),
+            token,
+            app: app.into(),
+            tenant: tenant.map(Box::from),
+            raw_query: raw_query.into(),
+            caller: recalled.known(),
+            grant: grant.clone(),
+            asked: Arc::clone(asked),
+        })));
+    }
+
+    /// Gives back the room of all that was kept.
+    pub(super) fn clear(&self) {
+        self.0.clear();
     }
 }
 
 impl Default for Repeats {
     fn default() -> Self {
-        Self(Memo::new(PLACES))
+        Self::new(PLACES)
     }
 }
 
@@ -85,10 +112,23 @@ impl<'r> Words<'r> {
 
 impl Repeat {
     fn is_of(&self, words: Words<'_>) -> bool {
-        self.edition == words.edition
+        self.is_under(words.policy)
             && self.token == words.token
             && *self.raw_query == *words.raw_query
             && words.wanted.app == Some(&*self.app)
             && words.wanted.tenant == self.tenant.as_deref()
     }
+
+    /// While this lasts, no other policy can lie where its own does.
+    fn is_under(&self, policy: &Arc<Policy>) -> bool {
+        std::ptr::eq(self.policy.as_ptr(), Arc::as_ptr(policy))
+    }
+
+    fn may_come_again(&self, policy: &Arc<Policy>, at: Timestamp) -> bool {
+        self.is_under(policy) && self.caller.lives(at)
+    }
 }
+
+#[cfg(test)]
+#[path = "repeats_tests.rs"]
+mod tests;

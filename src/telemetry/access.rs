@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::stamp::Stamp;
 
 /// What the line of a request tells, in the words of the log. What is not known is left out. All but the tenant and the app
-/// are visible ASCII without a quote and a backslash.
+/// are printable ASCII without a quote and a backslash.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Access<'a> {
     /// The time of the line; `None` for the time at which it is written.

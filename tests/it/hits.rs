@@ -3,6 +3,7 @@
 //! A percent-encoded letter in the app's name leads to the routes, which know the app all the same.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
 
 use crate::support::{Asker, House, Plan, Reply, moving_day, settled_week};
 
@@ -72,6 +73,34 @@ async fn a_hit_is_answered_alike_in_one_step_and_by_the_routes() {
         }
     }
     assert_eq!(house.calls(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hits_that_are_asked_for_in_one_breath_are_answered_in_their_order() {
+    let house = Plan::default().build().await;
+    let (red, (from, to)) = (house.asker("red"), settled_week());
+    for _ in 0..2 {
+        assert_eq!(red.ask("app-0", &(from.clone(), to.clone())).await.status, 200);
+    }
+    let request = |id: &str, end: &str| {
+        let target = format!("/apps/app-0/distribution?from={from}&to={to}&dim=province");
+        let token = house.token("red");
+        format!("GET {target} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\nx-request-id: {id}\r\n{end}\r\n")
+    };
+    let breath = [request("one", ""), request("two", ""), request("three", "connection: close\r\n")].concat();
+    let address = house.gateway.addresses().public;
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(breath.as_bytes()).unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        heard
+    });
+    let heard = heard.await.unwrap();
+    let ids: Vec<_> = heard.lines().filter_map(|line| line.strip_prefix("x-request-id: ")).collect();
+    assert_eq!((ids, heard.matches("HTTP/1.1 200 OK").count()), (vec!["one", "two", "three"], 3), "{heard}");
+    assert_eq!(heard.matches("cache-status: sluice; hit").count(), 3);
+    assert_eq!(heard.matches("\"app\":\"app-0\"").count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
