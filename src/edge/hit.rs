@@ -9,16 +9,16 @@ use std::sync::Arc;
 use axum::response::IntoResponse as _;
 use http::header::VARY;
 use http::request::Parts;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method};
 use tokio::time::Instant;
 
 use super::bearer;
 use super::cors::Cors;
 use super::distribution;
-use super::front::{Ended, Front, LONGEST_PATH, LONGEST_QUERY, TRACEPARENT, UnderWay, finish, sign};
+use super::front::{Ended, Front, LONGEST_PATH, LONGEST_QUERY, TRACEPARENT, finish, sign};
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
-use super::reply::Reply;
+use super::reply::{Answer, Reply};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::router::Varies;
 use super::token_headers::TokenHeaders;
@@ -45,7 +45,7 @@ const ROUTE: &str = "/apps/{app}/distribution";
 impl Hits {
     /// The answer, if it is a hit; then it is written into the request's own map of headers. `None` leaves the request to the
     /// routes, which have not missed anything.
-    pub(super) fn answer(&self, request: &mut Parts) -> Option<Response<Untaken<Reply, Option<UnderWay>>>> {
+    pub(super) fn answer(&self, request: &mut Parts) -> Option<Answer> {
         let began = Instant::now();
         let headers = &request.headers;
         let has = Has::of(headers);

@@ -27,7 +27,7 @@ use super::handles;
 use super::pace::{Bounds, Overdue, Pace, Turn};
 use super::problem::Problem;
 use super::refuser::Refuser;
-use super::reply::Reply;
+use super::reply::{Answer, Reply, made};
 use super::router::Routes;
 use super::tls::{HTTP_2, Tls};
 use super::untaken::Untaken;
@@ -66,15 +66,16 @@ struct Desk {
     refuser: Refuser,
 }
 
-/// An answer on its way out.
-type Answer = Response<Untaken<Untaken<Reply, Option<UnderWay>>, Turn>>;
+/// An answer with its turn, which lasts until it is taken.
+type Given = Response<Untaken<Untaken<Reply, Option<UnderWay>>, Turn>>;
 
 /// What comes of a request.
+#[expect(clippy::large_enum_variant, reason = "most are answered at once, and would each need a box")]
 enum Begun {
     /// It is answered.
-    Answered(Answer),
+    Answered(Given),
     /// It is led through the routes, which may take their time.
-    Led(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Led(Pin<Box<dyn Future<Output = Given> + Send>>),
 }
 
 /// h2 refuses larger ones by itself, without a body: `gate` is stricter, so that up to here the refusal is a problem.
@@ -264,35 +265,30 @@ impl Desk {
         let (version, has_body) = (head.version, gate::has_body(&head, body.is_end_stream()));
         let turn = pace.begin(has_body);
         let at_once = match gate::broken_rule(&head, has_body) {
-            Some(problem) => Err(problem),
-            None => self.routes.hit(&mut head),
+            Some(problem) => Some(made(self.refuser.refuse(problem, &head))),
+            None => self.routes.hit(&mut head, &self.refuser),
         };
-        let answer = match at_once {
-            Ok(Some(hit)) => hit,
-            Err(problem) => self.refuser.refuse(problem, &head).map(|body| Untaken::new(Reply::Made(body), None)),
-            Ok(None) => {
-                let desk = Arc::clone(self);
-                return Begun::Led(Box::pin(async move {
-                    let mut response = desk.routes.answer(head, body).await;
-                    if has_body {
-                        gate::closes(&mut response, version);
-                    }
-                    until_taken(response, turn)
-                }));
+        if let Some(answer) = at_once {
+            return Begun::Answered(until_taken(answer, turn));
+        }
+        let desk = Arc::clone(self);
+        Begun::Led(Box::pin(async move {
+            let mut response = desk.routes.answer(head, body).await;
+            if has_body {
+                gate::closes(&mut response, version);
             }
-        };
-        Begun::Answered(until_taken(answer, turn))
+            until_taken(response, turn)
+        }))
     }
 }
 
-/// The answer with its turn, which lasts until it is taken.
-fn until_taken(response: Response<Untaken<Reply, Option<UnderWay>>>, turn: Turn) -> Answer {
+fn until_taken(answer: Answer, turn: Turn) -> Given {
     let turn = turn.answers();
-    response.map(|body| Untaken::new(body, turn))
+    answer.map(|body| Untaken::new(body, turn))
 }
 
 impl Begun {
-    async fn answer(self) -> Answer {
+    async fn answer(self) -> Given {
         match self {
             Self::Answered(answer) => answer,
             Self::Led(answer) => answer.await,

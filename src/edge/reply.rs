@@ -8,6 +8,9 @@ use bytes::buf::Chain;
 use bytes::{Buf as _, Bytes};
 use hyper::body::{Frame, SizeHint};
 
+use super::front::UnderWay;
+use super::untaken::Untaken;
+
 /// Bytes that leave one after the other, without being put together here.
 pub(super) type Pieces = Chain<Bytes, Chain<Bytes, Bytes>>;
 
@@ -39,6 +42,14 @@ impl Reply {
             Self::Made(body) => body,
         }
     }
+}
+
+/// An answer, with its place among the requests under way where it has one.
+pub(super) type Answer = http::Response<Untaken<Reply, Option<UnderWay>>>;
+
+/// What a route made, or a layer, which has seen to its place itself.
+pub(super) fn made(response: http::Response<Body>) -> Answer {
+    response.map(|body| Untaken::new(Reply::Made(body), None))
 }
 
 /// These, one after the other.

@@ -22,13 +22,13 @@ use super::admin::Readiness;
 use super::config::Config;
 use super::cors::Cors;
 use super::document::Document;
-use super::front::{Front, UnderWay, front, panicked};
+use super::front::{Front, front, panicked};
 use super::hit::Hits;
 use super::problem::Problem;
 use super::rate_limit::RateLimits;
-use super::reply::Reply;
+use super::refuser::Refuser;
+use super::reply::{Answer, made};
 use super::token_headers::TokenHeaders;
-use super::untaken::Untaken;
 use super::visitor::{VariesByTenant, visitor};
 use super::{apps, codings, distribution, docs, openapi, pages};
 use crate::pipeline::Pipeline;
@@ -49,21 +49,18 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The answer to a request that keeps to the rules, if it is a hit. A panic is a defect, told like any other problem: by
-    /// then the request may have lost its headers, so that the routes cannot answer it any more.
-    pub(super) fn hit(
-        &self,
-        head: &mut Parts,
-    ) -> Result<Option<http::Response<Untaken<Reply, Option<UnderWay>>>>, Problem> {
-        let Some(hits) = &self.hits else { return Ok(None) };
-        catch_unwind(AssertUnwindSafe(|| hits.answer(head))).map_err(|_| Problem::internal())
+    /// The answer to a request that keeps to the rules, if it is a hit. A panic is a defect, which `refuser` tells like any other
+    /// problem: by then the request may have lost its headers, so that the routes cannot answer it any more.
+    pub(super) fn hit(&self, head: &mut Parts, refuser: &Refuser) -> Option<Answer> {
+        let hits = self.hits.as_ref()?;
+        let hit = catch_unwind(AssertUnwindSafe(|| hits.answer(head)));
+        hit.unwrap_or_else(|_| Some(made(refuser.refuse(Problem::internal(), head))))
     }
 
     /// The answer to any request that keeps to the rules.
-    pub(super) async fn answer(&self, head: Parts, body: Incoming) -> http::Response<Untaken<Reply, Option<UnderWay>>> {
+    pub(super) async fn answer(&self, head: Parts, body: Incoming) -> Answer {
         let request = Request::from_parts(head, Body::new(body));
-        let response = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
-        response.map(|body| Untaken::new(Reply::Made(body), None))
+        made(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
     }
 }
 

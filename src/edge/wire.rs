@@ -141,7 +141,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         }
         JOINED.with_borrow_mut(|joined| {
             joined.clear();
-            words.iter().for_each(|part| joined.extend_from_slice(part));
+            for part in words {
+                joined.extend_from_slice(part);
+            }
             self.told(|stream, _| stream.poll_write(cx, joined))
         })
     }
