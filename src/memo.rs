@@ -6,8 +6,8 @@ use std::hash::{BuildHasher as _, Hash};
 use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
 
-/// A fixed number of places, each for what the keys that lead to it came to. Of two that share a place the later one stays, so
-/// whoever looks compares what it finds with what it looks for.
+/// A fixed number of places, each for what one of the keys that lead to it came to. So whoever looks compares what it finds with
+/// what it looks for.
 pub struct Memo<T> {
     places: Box<[ArcSwapOption<T>]>,
     hasher: RandomState,

@@ -88,13 +88,17 @@ pub struct IssuerStanding {
 }
 
 /// The caller of a remembered token: proof like a `Caller` of one's own, and shared with the memory.
-#[derive(Clone)]
 pub struct Recalled(Arc<Verified>);
 
 impl Recalled {
     /// Who it is.
     pub fn caller(&self) -> &Caller {
         &self.0.caller
+    }
+
+    /// What finds it again.
+    pub fn known(&self) -> Known {
+        Known(Arc::downgrade(&self.0))
     }
 }
 
@@ -105,13 +109,6 @@ impl Known {
     /// Whether it is remembered, and has not expired.
     pub fn lives(&self, now: Timestamp) -> bool {
         self.0.upgrade().is_some_and(|verified| now < verified.dies_at)
-    }
-}
-
-impl Recalled {
-    /// What finds it again.
-    pub fn known(&self) -> Known {
-        Known(Arc::downgrade(&self.0))
     }
 }
 

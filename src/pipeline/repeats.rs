@@ -28,7 +28,7 @@ pub(super) struct Words<'r> {
 }
 
 /// What a request's words came to.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Meant {
     pub(super) recalled: Recalled,
     pub(super) grant: Grant,

@@ -10,7 +10,7 @@ use crate::memo::Memo;
 use crate::model::AppId;
 use crate::tenancy::Grant;
 
-/// What was read.
+/// What was read. Of two that share a place the later one stays.
 #[derive(Debug)]
 pub struct Readings(Memo<Reading>);
 
