@@ -179,9 +179,9 @@ impl Slots {
 
 /// When the turn after `turns` others begins, if slots free at these times and then once a cycle.
 pub(super) fn foresee(free: &mut [Instant], cycle: Duration, turns: usize, now: Instant) -> Instant {
-    free.sort_unstable();
-    let rounds = u32::try_from(turns / free.len().max(1)).unwrap_or(u32::MAX);
-    let first = free.get(turns % free.len().max(1)).copied().unwrap_or(now);
+    let slots = free.len().max(1);
+    let rounds = u32::try_from(turns / slots).unwrap_or(u32::MAX);
+    let first = if free.is_empty() { now } else { *free.select_nth_unstable(turns % slots).1 };
     first + cycle.saturating_mul(rounds)
 }
 

@@ -4,6 +4,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::board::{Board, Queue, Stage, State};
@@ -107,6 +108,9 @@ where
             };
             flight.land(landing, until, &*crew);
         });
+        // The flight goes first. Of permits that are all taken before the first is used, too many would be too old by then, and
+        // their questions would come back for the same again.
+        yield_now().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Legs: what is tried again, for how long, and what a flight that dies leaves behind. In virtual time.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::{advance, sleep, timeout};
@@ -8,7 +9,7 @@ use super::super::fake::{Brought, CYCLE, End, FLIGHT_TIME, Field, PATIENT, TOOK,
 use super::super::seat::Seat;
 use super::super::{Ends, Outcome};
 use super::*;
-use crate::budget::Floor as _;
+use crate::budget::{Budget, Floor as _};
 
 const NO_PATIENCE: Duration = Duration::ZERO;
 
@@ -28,6 +29,42 @@ async fn a_transient_failure_is_tried_three_times_and_then_final() {
     sleep(CYCLE * 3).await;
     assert_eq!(field.crew.flights(), 3);
     assert!(field.is_empty());
+}
+
+/// A crew whose flights see how many slots are taken when they begin, and hold on to their own.
+struct Watchful {
+    budget: Budget,
+    taken: Mutex<Vec<usize>>,
+}
+
+impl Crew<u32, Brought> for Watchful {
+    async fn fly(&self, question: u32, permit: Permit, _: Leg) -> Landing<Brought> {
+        let standing = self.budget.standing();
+        self.taken.lock().unwrap().push(standing.slots - standing.free);
+        sleep(TOOK).await;
+        drop(permit);
+        Landing::Done(Ok(question))
+    }
+
+    fn landed(&self, _: &u32, _: &Brought) {}
+
+    async fn look(&self, _: &u32) -> Looked<Brought> {
+        Looked::Nothing
+    }
+
+    fn release(&self, _: u32) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_begins_before_the_next_permit_is_taken() {
+    let field = standing(3);
+    let seats = [7, 8, 9].map(|question| field.seat(question, "a", PATIENT));
+    let crew = Arc::new(Watchful { budget: field.budget.clone(), taken: Mutex::default() });
+    tokio::spawn(field.queue.clone().run(Arc::clone(&crew)));
+    for seat in seats {
+        assert!(matches!(seat.outcome().await, Outcome::Landed(Ok(_))));
+    }
+    assert_eq!(*crew.taken.lock().unwrap(), [1, 2, 3]);
 }
 
 /// A queue whose turns are given by the test, a caller of question 7, and the flight of its first turn.
