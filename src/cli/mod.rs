@@ -11,10 +11,13 @@ mod status;
 mod terminal;
 mod token;
 
+use std::io;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{self, Loaded};
 use crate::settings::Mistakes;
@@ -114,14 +117,35 @@ fn telemetry(config: &telemetry::Config) -> Result<Telemetry, Failed> {
 }
 
 /// A runtime for the commands that serve.
-fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+fn runtime() -> Result<Runtime, Failed> {
+    // As many as this process may use: affinity and cgroups are asked.
+    let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
+    runtime_on(cores).map_err(|error| {
         terminal::complain(format_args!("cannot start: {error}"));
         Failed::Failure
     })
 }
 
+/// With one core there is nobody to share the work with, and no need of what sharing it costs.
+fn runtime_on(cores: usize) -> io::Result<Runtime> {
+    let mut builder = if cores == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
+}
+
 /// `250ms`, `1h`: for arguments.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     crate::settings::parse_duration(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::RuntimeFlavor;
+
+    use super::*;
+
+    #[test]
+    fn on_one_core_one_thread_does_all_the_work() {
+        let flavour = |cores| runtime_on(cores).unwrap().handle().runtime_flavor();
+        assert_eq!((flavour(1), flavour(2)), (RuntimeFlavor::CurrentThread, RuntimeFlavor::MultiThread));
+    }
 }

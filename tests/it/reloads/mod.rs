@@ -7,6 +7,7 @@ mod under_load;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -58,7 +59,11 @@ async fn serve(text: &str) -> Served {
 async fn serve_with(text: &str, put: impl FnOnce(&Path)) -> Served {
     let files = Files::new(text);
     put(&files.path(""));
-    let process = Process::start(&mut sluice(&["serve", "--config", &files.config()]));
+    served(sluice(&["serve", "--config", &files.config()]), files).await
+}
+
+async fn served(mut command: Command, files: Files) -> Served {
+    let process = Process::start(&mut command);
     let (public, admin) = process.prints(addresses).await;
     let minted = String::from_utf8(files.run(&["token", "--tenant", "red"]).stdout).unwrap();
     let token = minted.trim().to_owned();
@@ -153,6 +158,33 @@ async fn who_asks_the_same_again_is_told_by_the_configuration_and_the_revocation
     assert_eq!(status().await, [200; 3]);
     assert_eq!(served.operator.send("POST", "/auth/revoke", "{\"tenant\":\"red\"}").await.status, 204);
     assert_eq!(status().await, [401; 3], "the token is revoked");
+}
+
+/// On one core the runtime is another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_with_one_core_answers_reloads_and_drains() {
+    let upstream = upstream().await;
+    let files = Files::new(&configuration(&upstream, FIRST, ""));
+    let mut served = served(on_one_core(&sluice(&["serve", "--config", &files.config()])), files).await;
+    for how in ["stored", "hit"] {
+        let reply = served.asker.ask("app-0", &settled_day(3)).await;
+        assert!(reply.status == 200 && reply.header("cache-status").contains(how), "{reply:?}");
+    }
+    let coded = served.asker.clone().with_header("accept-encoding", "br").get("/openapi.json").await;
+    assert_eq!((coded.status, coded.header("content-encoding")), (200, "br"));
+    assert_eq!(served.reload().await.0, 200);
+    served.process.signal("TERM");
+    assert_eq!(served.process.ended().await, Some(0));
+}
+
+/// The command, bound to the first core that this process may use.
+fn on_one_core(command: &Command) -> Command {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let mut bound = Command::new("taskset");
+    bound.args(["--cpu-list", cores.split([',', '-']).next().unwrap()]);
+    bound.arg(command.get_program()).args(command.get_args()).env_clear();
+    bound
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
