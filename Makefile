@@ -40,7 +40,7 @@ bench:           ## a held answer beside raw hyper, nginx and HAProxy: writes do
 
 # Each point for a moment and in the time that its thread had a core: other work on the machine does little harm.
 micro:           ## the steps of a request one at a time, and how they grow: writes docs/performance.md; ROUNDS=3 ONLY=name
-	command -v openssl || { apt-get update && apt-get install -y --no-install-recommends openssl; }
+	command -v openssl && command -v valgrind || { apt-get update && apt-get install -y --no-install-recommends openssl valgrind; }
 	ROUNDS=$(ROUNDS) ONLY="$(ONLY)" $(CARGO) bench --locked --features benchmarks --bench micro
 
 scale:           ## a million held answers, waiting callers, first moments: writes docs/performance.md; ANSWERS=1000000 SECONDS=5 ROUNDS=3 ONLY=part

@@ -1,7 +1,8 @@
 //! The steps of a request by themselves, and how each grows with what there is of it: `make micro` (docs/performance.md).
 //!
 //! Every point of a step is measured by Criterion once a round, in the time that the thread had a core, so that what else the
-//! machine does counts little. No step may grow faster than the logarithm of what it is measured against.
+//! machine does counts little. No step may grow faster than the logarithm of what it is measured against: where its time does,
+//! its instructions are counted.
 
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
     reason = "a measurement for people on a thread of its own, which ends at the first fault"
 )]
 
+mod count;
 mod queue;
 mod report;
 mod steps;
@@ -39,14 +41,18 @@ const FIGURES: &str = "target/criterion";
 /// `ROUNDS` of the environment, or else so many.
 const ROUNDS: usize = 3;
 
+const MAKERS: [fn() -> Vec<Step>; 3] = [steps::all, tokens::all, queue::all];
+
 fn main() {
+    if count::is_counted(&MAKERS) {
+        return;
+    }
     let rounds = std::env::var("ROUNDS").ok().filter(|text| !text.is_empty());
     let rounds = rounds.map_or(ROUNDS, |text| text.parse().unwrap());
     let only = std::env::var("ONLY").unwrap_or_default();
-    let makers = [steps::all, tokens::all, queue::all];
     let mut report = Report::default();
     // One group after another: what each holds is let go before the next.
-    for maker in makers {
+    for maker in MAKERS {
         let mut steps = maker();
         steps.retain(|step| step.name.contains(&only));
         for _ in 0..rounds {
@@ -54,8 +60,13 @@ fn main() {
                 measure(step, &mut report);
             }
         }
+        for step in steps.iter().filter(|step| report.timed.is_fast(step.name)) {
+            for (size, instructions) in count::instructions(step) {
+                report.counted.add((step.name, step.of), size, instructions);
+            }
+        }
     }
-    let figures = format!("Medians of {rounds} rounds, {}.\n\n{}", page::place(), report.table());
+    let figures = format!("Medians of {rounds} rounds, {}.\n\n{}", page::place(), report.tables());
     println!("{figures}");
     // A part of the table would take the place of the whole.
     if only.is_empty() {
@@ -73,10 +84,11 @@ fn measure(step: &mut Step, report: &mut Report) {
         .measurement_time(Duration::from_millis(400));
     let mut group = criterion.benchmark_group(step.name);
     group.sampling_mode(SamplingMode::Flat);
-    for (size, takes) in &mut step.points {
+    let shares: Vec<_> = step.points.iter().map(|(size, _)| step.share(*size)).collect();
+    for ((size, takes), share) in step.points.iter_mut().zip(shares) {
         group.bench_function(size.to_string(), |bencher| bencher.iter_custom(&mut *takes));
         let took = report::read(&Path::new(FIGURES).join(step.name).join(size.to_string()));
-        report.add((step.name, step.of), *size, took);
+        report.timed.add((step.name, step.of), *size, took / share);
     }
     group.finish();
 }

@@ -1,12 +1,12 @@
 //! The queue: among so many waiting questions of ten tenants, and among so many tenants with a hundred thousand questions.
 
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use sluice::benchmarks::{Asked, Crowd};
 
-use crate::steps::{Step, Takes};
+use crate::steps::{Step, Takes, lazily};
 use crate::stopwatch::{LOT, in_lots, timed, times};
 
 const QUESTIONS: [(usize, usize); 4] = [(100, 10), (1_000, 10), (10_000, 10), (100_000, 10)];
@@ -28,23 +28,30 @@ const OPERATIONS: [(&str, &str, Operation); 7] = [
     ("land, of questions", "land, of tenants", land),
 ];
 
+/// A crowd before which several steps are done. It comes when the first of them is.
+type Gathering = Rc<LazyCell<RefCell<Crowd>, Box<dyn FnOnce() -> RefCell<Crowd>>>>;
+
+fn gathering((questions, tenants): (usize, usize)) -> Gathering {
+    Rc::new(LazyCell::new(Box::new(move || RefCell::new(Crowd::new(questions, tenants)))))
+}
+
 pub(crate) fn all() -> Vec<Step> {
-    let crowd = |(questions, tenants): &(usize, usize)| Rc::new(RefCell::new(Crowd::new(*questions, *tenants)));
-    let (by_questions, by_tenants) = (QUESTIONS.map(|size| crowd(&size)), TENANTS.map(|size| crowd(&size)));
+    let (by_questions, by_tenants) = (QUESTIONS.map(gathering), TENANTS.map(gathering));
     let mut steps = Vec::new();
     for (of_questions, of_tenants, operation) in OPERATIONS {
-        let point = |size: usize, crowd: &Rc<RefCell<Crowd>>| {
+        let point = |size: usize, crowd: &Gathering| {
             let crowd = Rc::clone(crowd);
             let takes: Takes = Box::new(move |count| operation(&mut crowd.borrow_mut(), count));
             (size, takes)
         };
         let points = QUESTIONS.iter().zip(&by_questions).map(|((size, _), crowd)| point(*size, crowd)).collect();
-        steps.push(Step { name: of_questions, of: "questions", points });
+        steps.push(Step::new(of_questions, "questions", points));
         let points = TENANTS.iter().zip(&by_tenants).map(|((_, size), crowd)| point(*size, crowd)).collect();
-        steps.push(Step { name: of_tenants, of: "tenants", points });
+        steps.push(Step::new(of_tenants, "tenants", points));
     }
-    steps.push(Step { name: "count places looked up", of: "questions", points: QUESTIONS.map(places).into() });
-    steps.push(Step { name: "give up, each", of: "questions", points: FEWER.map(give_up).into() });
+    steps.push(Step::new("count places looked up", "questions", QUESTIONS.map(among(places)).into()));
+    let given_up = Step::new("give up, each", "questions", FEWER.map(among(give_up)).into());
+    steps.push(Step { of_all: true, ..given_up });
     steps
 }
 
@@ -108,19 +115,22 @@ fn again(crowd: &mut Crowd, asked: &[Asked]) {
     }
 }
 
-fn places((questions, tenants): (usize, usize)) -> (usize, Takes) {
+/// A step before crowds of its own.
+fn among(step: fn(usize, usize) -> Takes) -> impl Fn((usize, usize)) -> (usize, Takes) {
+    move |(questions, tenants)| (questions, lazily(move || step(questions, tenants)))
+}
+
+fn places(questions: usize, tenants: usize) -> Takes {
     let crowd = Crowd::new(questions, tenants);
     crowd.look_up_all();
     let asked = crowd.waiting(1);
-    (questions, Box::new(move |count| times(count, |_| assert!(crowd.places(&asked[0]) > 0))))
+    Box::new(move |count| times(count, |_| assert!(crowd.places(&asked[0]) > 0)))
 }
 
-/// Of all, what falls to each.
-fn give_up((questions, tenants): (usize, usize)) -> (usize, Takes) {
-    let each = u32::try_from(questions).unwrap();
+fn give_up(questions: usize, tenants: usize) -> Takes {
     let once = move || {
         let crowd = Crowd::new(questions, tenants);
-        timed(|| crowd.give_up()).1 / each
+        timed(|| crowd.give_up()).1
     };
-    (questions, Box::new(move |count| (0..count).map(|_| once()).sum()))
+    Box::new(move |count| (0..count).map(|_| once()).sum())
 }

@@ -9,11 +9,20 @@ use serde_json::Value;
 use crate::page::{median, ratio};
 use crate::steps::YARDSTICK;
 
-/// A step, what there are many of, and the nanoseconds of each round by how many there are.
-type Figures = ((&'static str, &'static str), Vec<(usize, Vec<f64>)>);
-
 #[derive(Default)]
-pub(crate) struct Report(Vec<Figures>);
+pub(crate) struct Report {
+    /// In nanoseconds.
+    pub(crate) timed: Figures,
+    /// In instructions.
+    pub(crate) counted: Figures,
+}
+
+/// Of each step in the order of their measurement.
+#[derive(Default)]
+pub(crate) struct Figures(Vec<OfStep>);
+
+/// A step, what there are many of, and what each round found by how many there are.
+type OfStep = ((&'static str, &'static str), Vec<(usize, Vec<f64>)>);
 
 /// The median of Criterion's samples in the directory of one point, in nanoseconds.
 pub(crate) fn read(point: &Path) -> f64 {
@@ -23,40 +32,71 @@ pub(crate) fn read(point: &Path) -> f64 {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, step: (&'static str, &'static str), size: usize, took: f64) {
+    /// The tables, in Markdown.
+    pub(crate) fn tables(&self) -> String {
+        let timed = self.timed.table("CPU", micros);
+        if self.counted.0.is_empty() { timed } else { timed + "\n" + &self.counted.table("instructions", whole) }
+    }
+}
+
+impl Figures {
+    pub(crate) fn add(&mut self, step: (&'static str, &'static str), size: usize, figure: f64) {
         let place = self.0.iter().position(|(known, _)| *known == step).unwrap_or_else(|| {
             self.0.push((step, Vec::new()));
             self.0.len() - 1
         });
         let points = &mut self.0[place].1;
         match points.iter_mut().find(|(known, _)| *known == size) {
-            Some((_, rounds)) => rounds.push(took),
-            None => points.push((size, vec![took])),
+            Some((_, rounds)) => rounds.push(figure),
+            None => points.push((size, vec![figure])),
         }
     }
 
-    /// The table, in Markdown.
-    pub(crate) fn table(&self) -> String {
-        let mut table = String::from(
-            "| step | among | CPU | growth | log n would | a BTreeMap | |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+    /// Whether the step grows faster than both a logarithm and the yardstick.
+    pub(crate) fn is_fast(&self, step: &str) -> bool {
+        self.0.iter().any(|((name, _), points)| *name == step && self.growth(points).is_some_and(Growth::is_fast))
+    }
+
+    fn table(&self, title: &str, spelt: fn(f64) -> String) -> String {
+        let mut table = format!(
+            "| step | among | {title} | growth | log n would | a BTreeMap | |\n| --- | --- | --- | --- | --- | --- | --- |\n"
         );
-        let yardstick = self.0.iter().find(|((name, _), _)| *name == YARDSTICK).map(|(_, points)| points);
         for ((name, of), points) in &self.0 {
-            let took: Vec<_> = points.iter().map(|(_, rounds)| micros(median(rounds.clone()).unwrap())).collect();
-            let took = took.join(", ");
+            let found: Vec<_> = points.iter().map(|(_, rounds)| spelt(median(rounds.clone()).unwrap())).collect();
+            let found = found.join(", ");
             let sizes = points.iter().map(|(size, _)| power(*size)).collect::<Vec<_>>().join(", ");
-            let (least, most) = (points[0].0, points[points.len() - 1].0);
-            let _infallible = if let Some(growth) = growth(points, least, most).filter(|_| least < most) {
-                let log = (most as f64).ln() / (least as f64).ln();
-                let map = yardstick.and_then(|points| self::growth(points, least, most));
-                let verdict = if growth > map.unwrap_or(log).max(log) { "**grows faster**" } else { "" };
-                let map = ratio(map);
-                writeln!(table, "| {name} | {sizes} {of} | {took} | {growth:.2} | {log:.2} | {map} | {verdict} |")
+            let _infallible = if let Some(growth) = self.growth(points) {
+                let Growth { step, log, map } = growth;
+                let (map, verdict) = (ratio(map), if growth.is_fast() { "**grows faster**" } else { "" });
+                writeln!(table, "| {name} | {sizes} {of} | {found} | {step:.2} | {log:.2} | {map} | {verdict} |")
             } else {
-                writeln!(table, "| {name} | – | {took} | – | – | – | |")
+                writeln!(table, "| {name} | – | {found} | – | – | – | |")
             };
         }
         table
+    }
+
+    /// From the smallest size to the largest; `None` where there is one alone.
+    fn growth(&self, points: &[(usize, Vec<f64>)]) -> Option<Growth> {
+        let (least, most) = (points[0].0, points[points.len() - 1].0);
+        let step = growth(points, least, most).filter(|_| least < most)?;
+        let yardstick = self.0.iter().find(|((name, _), _)| *name == YARDSTICK).map(|(_, points)| points);
+        let map = yardstick.and_then(|points| growth(points, least, most));
+        Some(Growth { step, log: (most as f64).ln() / (least as f64).ln(), map })
+    }
+}
+
+/// What the figures of a step grow by, and what others would between the same sizes.
+#[derive(Clone, Copy)]
+struct Growth {
+    step: f64,
+    log: f64,
+    map: Option<f64>,
+}
+
+impl Growth {
+    fn is_fast(self) -> bool {
+        self.step > self.map.unwrap_or(self.log).max(self.log)
     }
 }
 
@@ -73,4 +113,8 @@ fn power(size: usize) -> String {
 
 fn micros(nanoseconds: f64) -> String {
     format!("{:.2} µs", nanoseconds / 1000.0)
+}
+
+fn whole(number: f64) -> String {
+    format!("{number:.0}")
 }

@@ -1,5 +1,6 @@
 //! Signing, reading a question, looking at what is held.
 
+use std::cell::{LazyCell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,13 +19,30 @@ pub(crate) struct Step {
     pub(crate) of: &'static str,
     /// Among how many.
     pub(crate) points: Vec<(usize, Takes)>,
+    /// One repetition does it to all of them, and what falls to each is told.
+    pub(crate) of_all: bool,
 }
 
 impl Step {
+    pub(crate) fn new(name: &'static str, of: &'static str, points: Vec<(usize, Takes)>) -> Self {
+        Self { name, of, points, of_all: false }
+    }
+
     /// A step that meets nothing that could be many.
     pub(crate) fn alone(name: &'static str, takes: impl FnMut(u64) -> Duration + 'static) -> Self {
-        Self { name, of: "", points: vec![(1, Box::new(takes))] }
+        Self::new(name, "", vec![(1, Box::new(takes))])
     }
+
+    /// To how many one repetition does it.
+    pub(crate) fn share(&self, size: usize) -> f64 {
+        if self.of_all { size as f64 } else { 1.0 }
+    }
+}
+
+/// What it is done among is made at the first repetition: a process that does one step of all does not wait for the others.
+pub(crate) fn lazily(make: impl FnOnce() -> Takes + 'static) -> Takes {
+    let made = LazyCell::new(|| RefCell::new(make()));
+    Box::new(move |count| made.borrow_mut()(count))
 }
 
 /// Far apart from one another, in an order that no cache foresees.
@@ -48,10 +66,11 @@ pub(crate) fn all() -> Vec<Step> {
         let asker = Asker::new(&caller);
         Step::alone(name, move |count| times(count, |_| assert!(asker.ask(raw))))
     }));
-    let points = [10, 100, 1_000, 10_000, 100_000, 1_000_000].map(|entries| (entries, yardstick(entries)));
-    steps.push(Step { name: YARDSTICK, of: "entries", points: points.into() });
-    let points = [1_000, 10_000, 100_000, 1_000_000].map(|held| (held, look_up(held)));
-    steps.push(Step { name: "look up an answer", of: "answers", points: points.into() });
+    let points =
+        [10, 100, 1_000, 10_000, 100_000, 1_000_000].map(|entries| (entries, lazily(move || yardstick(entries))));
+    steps.push(Step::new(YARDSTICK, "entries", points.into()));
+    let points = [1_000, 10_000, 100_000, 1_000_000].map(|held| (held, lazily(move || look_up(held))));
+    steps.push(Step::new("look up an answer", "answers", points.into()));
     steps
 }
 
