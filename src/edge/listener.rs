@@ -178,11 +178,12 @@ impl Desk {
             stream = self.encrypted(&acceptor, stream) => stream,
             () = stop.called() => None,
         };
+        // Boxed, so that each connection has room for what is spoken on it and not for what takes the most.
         match stream {
             Some(stream) if stream.get_ref().1.alpn_protocol() == Some(HTTP_2) => {
-                self.over_http_2(stream, pace, stop).await;
+                Box::pin(self.over_http_2(stream, pace, stop)).await;
             }
-            Some(stream) => self.over_http_1(stream, pace, stop).await,
+            Some(stream) => Box::pin(self.over_http_1(stream, pace, stop)).await,
             None => {}
         }
     }
