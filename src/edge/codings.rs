@@ -111,7 +111,7 @@ impl Coding {
 
     /// Codes all of it, into bytes that take no more room than they need. Takes its time.
     pub(super) async fn code(self, plain: Bytes) -> Bytes {
-        // An encoder of its own takes 12 KB: who waits for a turn, and may have its answer coded later, has no room for it yet.
+        // An encoder takes 12 KB, which whoever waits for an answer that may be coded would hold from the beginning.
         Box::pin(self.encode(plain)).await
     }
 

@@ -56,8 +56,12 @@ async fn no_patience_at_all_is_enough_where_a_slot_is_free() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tenant_with_too_many_questions_waiting_is_refused_and_others_are_not() {
     let house = Plan::latency(Duration::from_millis(30)).with_toml("[queue]\nper_tenant = 3").build().await;
+    // Both slots are spent, so that whoever comes now waits.
+    for question in 0..2 {
+        assert_eq!(house.asker("red").ask("app-0", &settled_day(question)).await.status, 200);
+    }
     let mut asking = JoinSet::new();
-    for question in 0..12 {
+    for question in 2..12 {
         let asker = house.asker("red");
         asking.spawn(async move { asker.ask("app-0", &settled_day(question)).await });
     }
