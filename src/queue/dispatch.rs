@@ -96,7 +96,7 @@ where
         // The permit of a turn that nobody wants any more goes back unused.
         let Some((question, leg, over)) = board.depart(whose) else { continue };
         let flight = Flight { board: Arc::clone(&board), question: Some(question.clone()), tenant: leg.tenant.clone() };
-        let crew = Arc::clone(&crew);
+        let (crew, flies) = (Arc::clone(&crew), question.clone());
         tokio::spawn(async move {
             let until = leg.until;
             let landing = match over {
@@ -108,8 +108,9 @@ where
             };
             flight.land(landing, until, &*crew);
         });
-        // The flight goes first. Of permits that are all taken before the first is used, too many would be too old by then, and
-        // their questions would come back for the same again.
+        // A permit is good for a short time only, so its flight is put in line before its callers are woken and before the next
+        // permit is taken. Else many callers, or many permits, would make it come too late, and the same would begin anew.
+        board.tell_that_it_flies(&flies);
         yield_now().await;
     }
 }
@@ -155,8 +156,15 @@ impl<K: Clone + Eq + Hash, V: Clone> Board<K, V> {
         entry.stage = Stage::Flying;
         entry.owned = true;
         entry.legs += 1;
-        entry.progress.send_replace(Progress::Flying);
         Some((question, Leg { tenant, number: entry.legs, departed, until }, over))
+    }
+
+    /// Tells the callers of a question whose turn was taken, unless they have been told more already.
+    pub(super) fn tell_that_it_flies(&self, question: &K) {
+        let state = self.state();
+        if let Some(entry) = state.entries.get(question).filter(|entry| entry.stage == Stage::Flying) {
+            entry.progress.send_replace(Progress::Flying);
+        }
     }
 
     /// Takes a question that was ours off the board, and tells its callers why.

@@ -1,6 +1,7 @@
 //! Departures one after the other, and legs: what is tried again, for how long, and what a flight that dies leaves behind. In virtual time.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::{advance, sleep, timeout};
@@ -31,16 +32,17 @@ async fn a_transient_failure_is_tried_three_times_and_then_final() {
     assert!(field.is_empty());
 }
 
-/// A crew whose flights see how many slots are taken when they begin, and hold on to their own.
+/// A crew whose flights see how many slots are taken and how many callers were told when they begin. Each holds on to its slot.
 struct Watchful {
     budget: Budget,
-    taken: Mutex<Vec<usize>>,
+    told: Arc<AtomicUsize>,
+    seen: Mutex<Vec<(usize, usize)>>,
 }
 
 impl Crew<u32, Brought> for Watchful {
     async fn fly(&self, question: u32, permit: Permit, _: Leg) -> Landing<Brought> {
         let standing = self.budget.standing();
-        self.taken.lock().unwrap().push(standing.slots - standing.free);
+        self.seen.lock().unwrap().push((standing.slots - standing.free, self.told.load(Ordering::SeqCst)));
         sleep(TOOK).await;
         drop(permit);
         Landing::Done(Ok(question))
@@ -56,15 +58,23 @@ impl Crew<u32, Brought> for Watchful {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flight_begins_before_the_next_permit_is_taken() {
+async fn a_flight_begins_before_its_callers_are_told_and_before_the_next_permit_is_taken() {
     let field = standing(3);
     let seats = [7, 8, 9].map(|question| field.seat(question, "a", PATIENT));
-    let crew = Arc::new(Watchful { budget: field.budget.clone(), taken: Mutex::default() });
+    let crew = Arc::new(Watchful { budget: field.budget.clone(), told: Arc::default(), seen: Mutex::default() });
+    for entry in field.queue.0.state().entries.values() {
+        let (mut progress, told) = (entry.progress.subscribe(), Arc::clone(&crew.told));
+        tokio::spawn(async move {
+            let flying = progress.wait_for(|progress| matches!(progress, Progress::Flying)).await;
+            told.fetch_add(usize::from(flying.is_ok()), Ordering::SeqCst);
+        });
+    }
     tokio::spawn(field.queue.clone().run(Arc::clone(&crew)));
     for seat in seats {
         assert!(matches!(seat.outcome().await, Outcome::Landed(Ok(_))));
     }
-    assert_eq!(*crew.taken.lock().unwrap(), [1, 2, 3]);
+    assert_eq!(*crew.seen.lock().unwrap(), [(1, 0), (2, 1), (3, 2)]);
+    assert_eq!(crew.told.load(Ordering::SeqCst), 3);
 }
 
 /// A queue whose turns are given by the test, a caller of question 7, and the flight of its first turn.
