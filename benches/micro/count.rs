@@ -19,6 +19,13 @@ const MOST: usize = 100_000;
 const TIMED: &str = "--toggle-collect=micro::stopwatch::timed";
 const COLLECTED: &str = "Collected :";
 
+/// Ends at once where there is nothing to count with.
+pub(crate) fn needs_valgrind() {
+    if let Err(fault) = Command::new("valgrind").arg("--version").output() {
+        panic!("valgrind, which counts instructions: {fault} (`make micro` installs it)");
+    }
+}
+
 /// Does the one point that this process is for, if it is one of these steps'. Whether it is for any.
 pub(crate) fn is_counted(makers: &[fn() -> Vec<Step>]) -> bool {
     let Ok(wanted) = std::env::var(POINT) else { return false };
@@ -57,7 +64,7 @@ fn collected(point: &str) -> f64 {
     let told = String::from_utf8_lossy(&output.stderr);
     let collected = told.lines().find_map(|line| line.split_once(COLLECTED)).map(|(_, count)| count.trim().parse());
     match collected {
-        Some(Ok(count)) if output.status.success() => count,
+        Some(Ok(count)) if output.status.success() && count > 0.0 => count,
         _ => panic!("{point} was not counted: {told}"),
     }
 }

@@ -47,6 +47,7 @@ fn main() {
     if count::is_counted(&MAKERS) {
         return;
     }
+    count::needs_valgrind();
     let rounds = std::env::var("ROUNDS").ok().filter(|text| !text.is_empty());
     let rounds = rounds.map_or(ROUNDS, |text| text.parse().unwrap());
     let only = std::env::var("ONLY").unwrap_or_default();

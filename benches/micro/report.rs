@@ -35,7 +35,10 @@ impl Report {
     /// The tables, in Markdown.
     pub(crate) fn tables(&self) -> String {
         let timed = self.timed.table("CPU", micros);
-        if self.counted.0.is_empty() { timed } else { timed + "\n" + &self.counted.table("instructions", whole) }
+        if self.counted.0.is_empty() {
+            return timed;
+        }
+        format!("{timed}\nThe marked steps, counted once:\n\n{}", self.counted.table("instructions", whole))
     }
 }
 
@@ -58,30 +61,36 @@ impl Figures {
     }
 
     fn table(&self, title: &str, spelt: fn(f64) -> String) -> String {
-        let mut table = format!(
-            "| step | among | {title} | growth | log n would | a BTreeMap | |\n| --- | --- | --- | --- | --- | --- | --- |\n"
-        );
+        let beside = if self.yardstick().is_some() { " a BTreeMap |" } else { "" };
+        let lines = " --- |".repeat(6 + beside.matches('|').count());
+        let mut table = format!("| step | among | {title} | growth | log n would |{beside} |\n|{lines}\n");
         for ((name, of), points) in &self.0 {
             let found: Vec<_> = points.iter().map(|(_, rounds)| spelt(median(rounds.clone()).unwrap())).collect();
-            let found = found.join(", ");
-            let sizes = points.iter().map(|(size, _)| power(*size)).collect::<Vec<_>>().join(", ");
-            let _infallible = if let Some(growth) = self.growth(points) {
-                let Growth { step, log, map } = growth;
-                let (map, verdict) = (ratio(map), if growth.is_fast() { "**grows faster**" } else { "" });
-                writeln!(table, "| {name} | {sizes} {of} | {found} | {step:.2} | {log:.2} | {map} | {verdict} |")
-            } else {
-                writeln!(table, "| {name} | – | {found} | – | – | – | |")
-            };
+            let mut cells = vec![(*name).to_owned(), "–".to_owned(), found.join(", "), "–".to_owned(), "–".to_owned()];
+            let (mut map, mut verdict) = ("–".to_owned(), "");
+            if let Some(growth) = self.growth(points) {
+                let sizes = points.iter().map(|(size, _)| power(*size)).collect::<Vec<_>>().join(", ");
+                cells[1] = format!("{sizes} {of}");
+                (cells[3], cells[4]) = (format!("{:.2}", growth.step), format!("{:.2}", growth.log));
+                (map, verdict) = (ratio(growth.map), if growth.is_fast() { "**grows faster**" } else { "" });
+            }
+            if !beside.is_empty() {
+                cells.push(map);
+            }
+            let _infallible = writeln!(table, "| {} | {verdict} |", cells.join(" | "));
         }
         table
+    }
+
+    fn yardstick(&self) -> Option<&Vec<(usize, Vec<f64>)>> {
+        self.0.iter().find(|((name, _), _)| *name == YARDSTICK).map(|(_, points)| points)
     }
 
     /// From the smallest size to the largest; `None` where there is one alone.
     fn growth(&self, points: &[(usize, Vec<f64>)]) -> Option<Growth> {
         let (least, most) = (points[0].0, points[points.len() - 1].0);
         let step = growth(points, least, most).filter(|_| least < most)?;
-        let yardstick = self.0.iter().find(|((name, _), _)| *name == YARDSTICK).map(|(_, points)| points);
-        let map = yardstick.and_then(|points| growth(points, least, most));
+        let map = self.yardstick().and_then(|points| growth(points, least, most));
         Some(Growth { step, log: (most as f64).ln() / (least as f64).ln(), map })
     }
 }

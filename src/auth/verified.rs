@@ -19,8 +19,8 @@ use zeroize::Zeroize as _;
 use super::caller::Caller;
 use super::revocations::Revocations;
 
-/// What all entries may weigh: more than a hundred thousand callers. Where they are too many and come in turns, some are verified
-/// each time.
+/// What all entries may weigh: more than a hundred thousand callers. Of more than there is room for, some are verified whenever
+/// they come.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 /// An entry's keys, counters and pointers, besides its texts.
 const OVERHEAD: usize = 240;
