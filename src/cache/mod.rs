@@ -62,8 +62,9 @@ pub enum Purge {
     App(crate::model::AppId, Option<crate::model::Window>),
 }
 
-/// What an entry costs beside its rows: the question, the bookkeeping of the map and of the eviction.
-const OVERHEAD: usize = 512;
+/// What an entry costs beside its rows and forms: the question, the bookkeeping of the map and of the eviction, and what the
+/// allocator keeps for itself. With it the count of a million answers is what the process grew by (docs/performance.md).
+const OVERHEAD: usize = 1400;
 
 impl Cache {
     /// An empty cache.

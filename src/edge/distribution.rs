@@ -157,7 +157,7 @@ fn spelling(served: &Served) -> [&str; 3] {
 fn form(served: &Served) -> Form {
     Form {
         spelling: spelling(served).map(Box::from),
-        head: head(served).into_bytes().into_boxed_slice().into(),
+        head: Bytes::copy_from_slice(head(served).as_bytes()),
         tag: Tag::of(served).0,
         coded: Default::default(),
     }

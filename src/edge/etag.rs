@@ -43,7 +43,7 @@ impl Tag {
 
     fn of_hash(hash: &[u8]) -> Self {
         let opaque = URL_SAFE_NO_PAD.encode(hash.get(..TAG_BYTES).unwrap_or(hash));
-        Self(format!("\"{opaque}\"").into_bytes().into_boxed_slice().into())
+        Self(Bytes::copy_from_slice(format!("\"{opaque}\"").as_bytes()))
     }
 
     /// The part between the quotes.

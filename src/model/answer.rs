@@ -28,8 +28,9 @@ impl Answer {
     /// passed when the question was sent, so asking again would give the same.
     pub fn new(regions: &[Region], fetched_at: Timestamp, settled: bool) -> Self {
         let rows = serde_json::to_vec(regions).expect("text and finite numbers always serialise");
-        // A vector has room to grow, up to as much again: it would be held as long as the rows, and be counted by nobody.
-        Self { rows: rows.into_boxed_slice().into(), fetched_at, settled }
+        // A vector has room to grow, up to as much again, which nobody would count. Copied and not cut, so that the next answer is
+        // written where this one was, and no holes are left between those that are held.
+        Self { rows: Bytes::copy_from_slice(&rows), fetched_at, settled }
     }
 
     /// The regions as a JSON array, ready to be served.
