@@ -63,7 +63,7 @@ pub enum Purge {
 }
 
 /// What an entry costs beside its rows and forms: the question, the bookkeeping of the map and of the eviction, and what the
-/// allocator keeps for itself. With it the count of a million answers is what the process grew by (docs/performance.md).
+/// allocator keeps for itself. Counted so, a million answers weigh about what the process grows by (RSS in docs/performance.md).
 const OVERHEAD: usize = 1400;
 
 impl Cache {

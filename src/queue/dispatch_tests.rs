@@ -1,4 +1,5 @@
-//! Departures one after the other, and legs: what is tried again, for how long, and what a flight that dies leaves behind. In virtual time.
+//! Departures one after the other, and legs: what is tried again, for how long, and what a flight that dies leaves behind. In
+//! virtual time.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
